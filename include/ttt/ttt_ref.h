@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The CPU reference: <ttt/ttt_mlp.h> in three precisions from one text.
+ *
+ *   _f64    everything in double: the truth (1e-12 relative against independent automatic differentiation)
+ *   _f32    everything in float: the portable fallback
+ *   _bf16   bfloat16 storage with exactly the contract's rounding points: what a correct bf16 kernel computes
+ *
+ * Link with -lttt_ref (pkg-config ttt-ref).
+ *
+ * Every function here
+ *   - is thread-safe, prints nothing, never exits, reads no environment of its own;
+ *   - gives bitwise the same results for every number of threads and, in both directions, for every G;
+ *   - returns a status before anything is written: on error no output and no workspace byte is touched;
+ *   - runs the products of OpenBLAS single-threaded under its own OpenMP threads.  While a call is in flight the
+ *     process-wide number of OpenBLAS threads is 1 (put back after the last concurrent call).
+ *
+ * Results are reproducible on one machine; another processor or OpenBLAS may sum in another order.
+ */
+#ifndef TTT_REF_H
+#define TTT_REF_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <ttt/ttt_mlp.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ttt_ref_options {
+    int threads;       /* OpenMP threads to use, 1..4096; 0 = OpenMP's default */
+    int exact_outputs; /* _bf16 only, 0 or 1: 1 = XQW and the four token gradients are written as float, before
+                          their final rounding, so that the cost of the products alone can be measured */
+};
+
+/* Bytes of workspace that the same shape and options need: [out] *bytes.  Grows with the number of threads and,
+ * backward, with min(G, NC) and B H (F + C); never with NC otherwise. TTT_ERROR_NULL, _SIZE, _EPS, _FORM, _OVERFLOW,
+ * _UNSUPPORTED (an option out of range); *bytes untouched on error. */
+enum ttt_status ttt_ref_mlp_forward_workspace_f64(const struct ttt_mlp_shape *shape,
+                                                  const struct ttt_ref_options *options, size_t *bytes);
+enum ttt_status ttt_ref_mlp_forward_workspace_f32(const struct ttt_mlp_shape *shape,
+                                                  const struct ttt_ref_options *options, size_t *bytes);
+enum ttt_status ttt_ref_mlp_forward_workspace_bf16(const struct ttt_mlp_shape *shape,
+                                                   const struct ttt_ref_options *options, size_t *bytes);
+enum ttt_status ttt_ref_mlp_backward_workspace_f64(const struct ttt_mlp_shape *shape,
+                                                   const struct ttt_ref_options *options, size_t *bytes);
+enum ttt_status ttt_ref_mlp_backward_workspace_f32(const struct ttt_mlp_shape *shape,
+                                                   const struct ttt_ref_options *options, size_t *bytes);
+enum ttt_status ttt_ref_mlp_backward_workspace_bf16(const struct ttt_mlp_shape *shape,
+                                                    const struct ttt_ref_options *options, size_t *bytes);
+
+/* The passes.  `workspace`: at least the queried bytes, aligned to 64; its content is neither read nor of use
+ * afterwards.  `options` may be NULL (all zero).
+ * TTT_ERROR_NULL, _SIZE, _EPS, _FORM, _OVERFLOW, _UNSUPPORTED, _ALIGNMENT, _ALIAS, _WORKSPACE as in ttt_mlp.h. */
+enum ttt_status ttt_ref_mlp_forward_f64(const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
+                                        const struct ttt_ref_options *options, void *workspace, size_t bytes);
+enum ttt_status ttt_ref_mlp_forward_f32(const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
+                                        const struct ttt_ref_options *options, void *workspace, size_t bytes);
+enum ttt_status ttt_ref_mlp_forward_bf16(const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
+                                         const struct ttt_ref_options *options, void *workspace, size_t bytes);
+enum ttt_status ttt_ref_mlp_backward_f64(const struct ttt_mlp_shape *shape, const struct ttt_mlp_backward_args *args,
+                                         const struct ttt_ref_options *options, void *workspace, size_t bytes);
+enum ttt_status ttt_ref_mlp_backward_f32(const struct ttt_mlp_shape *shape, const struct ttt_mlp_backward_args *args,
+                                         const struct ttt_ref_options *options, void *workspace, size_t bytes);
+enum ttt_status ttt_ref_mlp_backward_bf16(const struct ttt_mlp_shape *shape, const struct ttt_mlp_backward_args *args,
+                                          const struct ttt_ref_options *options, void *workspace, size_t bytes);
+
+/* The status in words, for a message: a constant string, never NULL. */
+const char *ttt_status_string(enum ttt_status status);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
