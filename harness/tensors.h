@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tensors of the contract as data: one table of names and shapes, typed buffers with red zones and poison, the
+ * named input distributions, and the binding of buffers to the contract's argument structs.
+ */
+#ifndef TTT_HARNESS_TENSORS_H
+#define TTT_HARNESS_TENSORS_H
+
+#include "shapes.h"
+#include <stddef.h>
+#include <stdint.h>
+#include <ttt/ttt_mlp.h>
+
+/* Every tensor of the contract, inputs before outputs, forward before backward. */
+enum ttt_tensor {
+    TTT_XQ,
+    TTT_XK,
+    TTT_XV,
+    TTT_LAST_ETA,
+    TTT_TOKEN_ETA,
+    TTT_NORM_WEIGHT,
+    TTT_NORM_BIAS,
+    TTT_W1_INIT,
+    TTT_B1_INIT,
+    TTT_W2_INIT,
+    TTT_B2_INIT,
+    TTT_GRAD_XQW,
+    TTT_GRAD_W1_LAST,
+    TTT_GRAD_B1_LAST,
+    TTT_GRAD_W2_LAST,
+    TTT_GRAD_B2_LAST,
+    TTT_XQW,
+    TTT_W1_CHECKPOINTS,
+    TTT_B1_CHECKPOINTS,
+    TTT_W2_CHECKPOINTS,
+    TTT_B2_CHECKPOINTS,
+    TTT_W1_LAST,
+    TTT_B1_LAST,
+    TTT_W2_LAST,
+    TTT_B2_LAST,
+    TTT_GRAD_XQ,
+    TTT_GRAD_XK,
+    TTT_GRAD_XV,
+    TTT_GRAD_LAST_ETA,
+    TTT_GRAD_TOKEN_ETA,
+    TTT_GRAD_NORM_WEIGHT,
+    TTT_GRAD_NORM_BIAS,
+    TTT_GRAD_W1_INIT,
+    TTT_GRAD_B1_INIT,
+    TTT_GRAD_W2_INIT,
+    TTT_GRAD_B2_INIT,
+    TTT_TENSOR_COUNT
+};
+
+enum ttt_role {
+    TTT_ROLE_INPUT,          /* of both passes */
+    TTT_ROLE_UPSTREAM,       /* grad_L_XQW, grad_L_*_last: inputs of the backward pass */
+    TTT_ROLE_FORWARD_OUTPUT, /* XQW, checkpoints, last state (checkpoints are also inputs of the backward pass) */
+    TTT_ROLE_BACKWARD_OUTPUT /* the gradients */
+};
+
+enum ttt_dtype { TTT_BF16, TTT_F32, TTT_F64, TTT_DTYPE_COUNT };
+
+struct ttt_tensor_info {
+    const char *name; /* the contract's: "XQ", "grad_L_W1_init" */
+    const char *dims; /* shape in letters of the contract: "BHNF", "BHKFD", "HF", "C" */
+    enum ttt_role role;
+    int token; /* 1: token tensor, 0: state tensor (see "ELEMENT TYPES" in the contract) */
+};
+
+extern const struct ttt_tensor_info ttt_tensor_info[TTT_TENSOR_COUNT];
+
+/* The tensor of this name, or TTT_TENSOR_COUNT. */
+enum ttt_tensor ttt_tensor_find(const char *name);
+
+/* Is this tensor part of the case (token_eta only in the causal form, grad_L_*_last only with state_grads)? */
+int ttt_tensor_present(enum ttt_tensor t, const struct ttt_case *c);
+
+/* Fill dims[] from the shape; the number of dimensions. */
+#define TTT_MAX_DIMS 5
+int ttt_tensor_dims(enum ttt_tensor t, const struct ttt_mlp_shape *shape, int64_t dims[TTT_MAX_DIMS]);
+
+/* Product of the dims; -1 on overflow of int64_t. */
+int64_t ttt_tensor_elements(enum ttt_tensor t, const struct ttt_mlp_shape *shape);
+
+enum ttt_dtype ttt_tensor_dtype(enum ttt_tensor t, enum ttt_types types);
+size_t ttt_dtype_size(enum ttt_dtype dtype);
+extern const char *const ttt_dtype_name[TTT_DTYPE_COUNT]; /* as safetensors spells them: "BF16", "F32", "F64" */
+
+/* Round to nearest even; NaN stays NaN.  double -> bf16 rounds once (not through float). */
+uint16_t ttt_bf16_from_double(double x);
+double ttt_bf16_to_double(uint16_t bits);
+
+/* A typed buffer between two red zones. */
+struct ttt_buffer {
+    enum ttt_dtype dtype;
+    int64_t elements;
+    void *data;       /* aligned to 256 bytes; NULL: absent */
+    void *allocation; /* private */
+};
+
+/* 0, or -1 when memory cannot be had.  The content is poison: a NaN pattern that no computation produces. */
+int ttt_buffer_alloc(struct ttt_buffer *b, enum ttt_dtype dtype, int64_t elements);
+void ttt_buffer_free(struct ttt_buffer *b); /* idempotent */
+void ttt_buffer_poison(struct ttt_buffer *b);
+int ttt_buffer_red_zones_intact(const struct ttt_buffer *b);
+int64_t ttt_buffer_poison_left(const struct ttt_buffer *b); /* number of elements that still are poison */
+uint64_t ttt_buffer_hash(const struct ttt_buffer *b);       /* FNV-1a over the bytes */
+double ttt_buffer_get(const struct ttt_buffer *b, int64_t i);
+void ttt_buffer_set(struct ttt_buffer *b, int64_t i, double x); /* rounds to nearest even */
+
+/* All tensors of one block of a case: heads [head0, head0 + shape.heads) of each batch entry. */
+struct ttt_tensors {
+    struct ttt_case c; /* the case with shape.heads = heads of this block */
+    int64_t head0;
+    int64_t heads_total;
+    enum ttt_types types;
+    struct ttt_buffer buffer[TTT_TENSOR_COUNT];
+};
+
+/* Allocate the tensors whose role is in the bit mask 1 << role and that the case has; inputs and upstream gradients
+ * are then filled from the case's distribution (values bf16-representable for token tensors, float-representable for
+ * state tensors, the same for every type set; independent of how heads are cut into blocks).
+ * 0, or -1 with one line in `error`.  Free with ttt_tensors_free either way. */
+int ttt_tensors_make(struct ttt_tensors *t, const struct ttt_case *c, int64_t head0, int64_t heads,
+                     enum ttt_types types, unsigned roles, char *error, size_t error_size);
+void ttt_tensors_free(struct ttt_tensors *t);
+
+/* Inputs of `from` converted to the type set of `to` (exact for generated data), both of the same block. */
+void ttt_tensors_convert_inputs(struct ttt_tensors *to, const struct ttt_tensors *from);
+
+/* Bytes that a block of `heads` heads takes with these roles. */
+int64_t ttt_tensors_bytes(const struct ttt_case *c, int64_t heads, enum ttt_types types, unsigned roles);
+
+/* Hash of all inputs and upstream gradients of the block: values, not bytes, so that it is the same for each type set.
+ */
+uint64_t ttt_tensors_inputs_hash(const struct ttt_tensors *t);
+
+/* The contract's argument structs over the buffers; absent tensors are NULL. */
+struct ttt_mlp_forward_args ttt_tensors_forward_args(struct ttt_tensors *t);
+struct ttt_mlp_backward_args ttt_tensors_backward_args(struct ttt_tensors *t);
+
+#endif
