@@ -27,8 +27,7 @@ int ttt_tensors_begin(struct ttt_tensors *t, const struct ttt_case *c, int64_t h
     return -1;
 }
 
-int ttt_tensors_alloc(struct ttt_tensors *t, enum ttt_tensor which, enum ttt_dtype dtype, char *error,
-                      size_t error_size)
+int ttt_tensors_add(struct ttt_tensors *t, enum ttt_tensor which, enum ttt_dtype dtype, char *error, size_t error_size)
 {
     const int64_t elements = ttt_tensor_elements(which, &t->c.shape);
     if (ttt_buffer_alloc(&t->buffer[which], dtype, elements) == 0)
@@ -38,19 +37,25 @@ int ttt_tensors_alloc(struct ttt_tensors *t, enum ttt_tensor which, enum ttt_dty
     return -1;
 }
 
-int ttt_tensors_make(struct ttt_tensors *t, const struct ttt_case *c, int64_t head0, int64_t heads,
-                     enum ttt_types types, unsigned roles, char *error, size_t error_size)
+int ttt_tensors_alloc(struct ttt_tensors *t, const struct ttt_case *c, int64_t head0, int64_t heads,
+                      enum ttt_types types, unsigned roles, char *error, size_t error_size)
 {
     if (ttt_tensors_begin(t, c, head0, heads, types, error, error_size))
         return -1;
-    for (enum ttt_tensor which = TTT_XQ; which < TTT_TENSOR_COUNT; which++) {
-        if (!is_wanted(which, c, roles))
-            continue;
-        if (ttt_tensors_alloc(t, which, ttt_tensor_dtype(which, types), error, error_size))
+    for (enum ttt_tensor which = TTT_XQ; which < TTT_TENSOR_COUNT; which++)
+        if (is_wanted(which, c, roles) && ttt_tensors_add(t, which, ttt_tensor_dtype(which, types), error, error_size))
             return -1;
-        if (which < inputs_end)
+    return 0;
+}
+
+int ttt_tensors_make(struct ttt_tensors *t, const struct ttt_case *c, int64_t head0, int64_t heads,
+                     enum ttt_types types, unsigned roles, char *error, size_t error_size)
+{
+    if (ttt_tensors_alloc(t, c, head0, heads, types, roles, error, error_size))
+        return -1;
+    for (enum ttt_tensor which = TTT_XQ; which < inputs_end; which++)
+        if (t->buffer[which].data)
             ttt_tensor_fill(&t->buffer[which], which, c, head0, heads);
-    }
     return 0;
 }
 

@@ -106,12 +106,16 @@ int ttt_tensors_begin(struct ttt_tensors *t, const struct ttt_case *c, int64_t h
                       enum ttt_types types, char *error, size_t error_size);
 
 /* Allocate one tensor of the block, poisoned.  0, or -1 with one line in `error`. */
-int ttt_tensors_alloc(struct ttt_tensors *t, enum ttt_tensor which, enum ttt_dtype dtype, char *error,
-                      size_t error_size);
+int ttt_tensors_add(struct ttt_tensors *t, enum ttt_tensor which, enum ttt_dtype dtype, char *error, size_t error_size);
 
-/* Allocate the tensors whose role is in the bit mask 1 << role and that the case has; inputs and upstream gradients
- * are then filled from the case's distribution (values bf16-representable for token tensors, float-representable for
- * state tensors, the same for every type set; independent of how heads are cut into blocks).
+/* Allocate the tensors whose role is in the bit mask 1 << role and that the case has, all poison.
+ * 0, or -1 with one line in `error`.  Free with ttt_tensors_free either way. */
+int ttt_tensors_alloc(struct ttt_tensors *t, const struct ttt_case *c, int64_t head0, int64_t heads,
+                      enum ttt_types types, unsigned roles, char *error, size_t error_size);
+
+/* The same, and the inputs and upstream gradients are then filled from the case's distribution (values
+ * bf16-representable for token tensors, float-representable for state tensors, the same for every type set;
+ * independent of how heads are cut into blocks).
  * 0, or -1 with one line in `error`.  Free with ttt_tensors_free either way. */
 int ttt_tensors_make(struct ttt_tensors *t, const struct ttt_case *c, int64_t head0, int64_t heads,
                      enum ttt_types types, unsigned roles, char *error, size_t error_size);
@@ -123,8 +127,9 @@ void ttt_tensors_convert_inputs(struct ttt_tensors *to, const struct ttt_tensors
 /* Bytes that a block of `heads` heads takes with these roles (INT64_MAX where they do not fit in int64_t). */
 int64_t ttt_tensors_bytes(const struct ttt_case *c, int64_t heads, enum ttt_types types, unsigned roles);
 
-/* Hash of all inputs and upstream gradients of the block: values, not bytes, so that it is the same for each type set.
- * The hashes of the blocks of a case add up (mod 2^64) to the hash of the whole case, however the heads are cut. */
+/* Hash of the inputs and upstream gradients of the block: the sum, over their elements, of a mix of (tensor, index in
+ * the tensor of the whole case, value as double).  So it is the same for each type set, and the hash of a case is the
+ * sum over its blocks, however it is cut (a tensor without heads counts in the block with head0 = 0 only). */
 uint64_t ttt_tensors_inputs_hash(const struct ttt_tensors *t);
 
 /* The contract's argument structs over the buffers; absent tensors are NULL. */
