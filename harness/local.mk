@@ -5,7 +5,7 @@ harness_libttt_harness_la_LIBADD = ref/libttt_ref.la $(JANSSON_LIBS)
 harness_libttt_harness_la_SOURCES = \
 	harness/buffer.c harness/buffer.h \
 	harness/distributions.c harness/distributions.h \
-	harness/metrics.h \
+	harness/metrics.c harness/metrics.h \
 	harness/rng.c harness/rng.h \
 	harness/safetensors.h \
 	harness/shapes.c harness/shapes.h \
