@@ -9,7 +9,16 @@ AM_TESTS_ENVIRONMENT = \
 	CC='$(CC)'; CXX17='$(CXX17)'; SANITIZE_CFLAGS='$(SANITIZE_CFLAGS)'; MAKE='$(MAKE)'; \
 	export TTT_SRCDIR TTT_BUILDDIR TTT_VECTORS CC CXX17 SANITIZE_CFLAGS MAKE;
 
-TESTS += $(check_PROGRAMS)
+TESTS += $(check_PROGRAMS) $(check_scripts)
+TEST_EXTENSIONS = .sh
+SH_LOG_COMPILER = $(SHELL)
+
+check_scripts = \
+	tests/check-headers.sh \
+	tests/check-includes.sh \
+	tests/check-includes-selftest.sh
+
+EXTRA_DIST += $(check_scripts) tests/strip-comments.awk
 
 EXTRA_DIST += \
 	tests/vectors/README.md \
