@@ -16,9 +16,10 @@ SH_LOG_COMPILER = $(SHELL)
 check_scripts = \
 	tests/check-headers.sh \
 	tests/check-includes.sh \
-	tests/check-includes-selftest.sh
+	tests/check-includes-selftest.sh \
+	tests/check-install.sh
 
-EXTRA_DIST += $(check_scripts) tests/strip-comments.awk
+EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/strip-comments.awk
 
 EXTRA_DIST += \
 	tests/vectors/README.md \
