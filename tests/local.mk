@@ -44,3 +44,8 @@ ref_run = tests/ref_run.c tests/ref_run.h
 
 check_PROGRAMS += tests/test_ref_api
 tests_test_ref_api_SOURCES = tests/test_ref_api.c $(ref_run)
+
+check_PROGRAMS += tests/test_ref_sequence
+tests_test_ref_sequence_SOURCES = tests/test_ref_sequence.c $(ref_run)
+tests_test_ref_sequence_CPPFLAGS = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)
+tests_test_ref_sequence_LDADD = $(LDADD) $(OPENBLAS_LIBS)
