@@ -17,7 +17,8 @@ check_scripts = \
 	tests/check-headers.sh \
 	tests/check-includes.sh \
 	tests/check-includes-selftest.sh \
-	tests/check-install.sh
+	tests/check-install.sh \
+	tests/check-quickstart.sh
 
 EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/strip-comments.awk
 
