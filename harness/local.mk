@@ -7,7 +7,9 @@ harness_libttt_harness_la_SOURCES = \
 	harness/distributions.c harness/distributions.h \
 	harness/metrics.c harness/metrics.h \
 	harness/rng.c harness/rng.h \
-	harness/safetensors.h \
+	harness/safetensors.c harness/safetensors.h \
+	harness/safetensors_case.c \
+	harness/safetensors_write.c \
 	harness/shapes.c harness/shapes.h \
 	harness/tensor_table.c \
 	harness/tensors.c harness/tensors.h \

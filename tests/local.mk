@@ -39,3 +39,9 @@ check-local:
 	@echo "error: the tests need Check (Debian: apt-get install check); install it and run configure again" >&2
 	@exit 1
 endif
+
+# The reference.  Whole passes go through ref_run.
+ref_run = tests/ref_run.c tests/ref_run.h
+
+check_PROGRAMS += tests/test_ref_api
+tests_test_ref_api_SOURCES = tests/test_ref_api.c $(ref_run)
