@@ -45,3 +45,12 @@ ref_run = tests/ref_run.c tests/ref_run.h
 
 check_PROGRAMS += tests/test_ref_api
 tests_test_ref_api_SOURCES = tests/test_ref_api.c $(ref_run)
+
+# The harness's library.
+check_PROGRAMS += \
+	tests/test_rng \
+	tests/test_shapes \
+	tests/test_text
+tests_test_rng_SOURCES = tests/test_rng.c tests/run.h
+tests_test_shapes_SOURCES = tests/test_shapes.c tests/run.h
+tests_test_text_SOURCES = tests/test_text.c tests/run.h
