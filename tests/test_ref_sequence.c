@@ -6,6 +6,7 @@
 #include "harness/metrics.h"
 #include "harness/rng.h"
 #include "tests/ref_run.h"
+#include "tests/run.h"
 #include <cblas.h>
 #include <check.h>
 #include <inttypes.h>
@@ -601,9 +602,5 @@ static Suite *ref_sequence_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(ref_sequence_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(ref_sequence_suite());
 }
