@@ -3,11 +3,17 @@ noinst_LTLIBRARIES += harness/libttt_harness.la
 harness_libttt_harness_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 harness_libttt_harness_la_LIBADD = ref/libttt_ref.la $(JANSSON_LIBS)
 harness_libttt_harness_la_SOURCES = \
-	harness/metrics.h \
-	harness/rng.h \
-	harness/safetensors.h \
-	harness/shapes.h \
-	harness/tensors.h
+	harness/buffer.c harness/buffer.h \
+	harness/distributions.c harness/distributions.h \
+	harness/metrics.c harness/metrics.h \
+	harness/rng.c harness/rng.h \
+	harness/safetensors.c harness/safetensors.h \
+	harness/safetensors_case.c \
+	harness/safetensors_write.c \
+	harness/shapes.c harness/shapes.h \
+	harness/tensor_table.c \
+	harness/tensors.c harness/tensors.h \
+	harness/text.c harness/text.h
 
 # The source revision, as reports print it: from git, or from the file that `make dist` left.
 nodist_harness_libttt_harness_la_SOURCES = revision.h

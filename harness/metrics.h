@@ -8,19 +8,27 @@
 #ifndef TTT_HARNESS_METRICS_H
 #define TTT_HARNESS_METRICS_H
 
-#include "tensors.h"
+#include "buffer.h"
 #include <stdint.h>
 
+/* A sum and the rounding error that it has made so far. */
+struct ttt_sum {
+    double value, carry;
+};
+
+/* A sum of squares of tiny, ordinary and huge values, each in its own scale: nothing under- or overflows. */
+struct ttt_sum_sq {
+    struct ttt_sum scale[3];
+};
+
 struct ttt_metrics {
-    int64_t elements;    /* seen, finite or not */
-    int64_t non_finite;  /* positions where both are not finite, of the same kind */
-    int64_t mismatched;  /* positions where only one is finite, or both are not, of different kinds */
-    double sum_sq_error; /* sum (k - r)^2 */
-    double sum_sq_truth; /* sum r^2 */
-    double sum_error;    /* sum (k - r) */
-    double sum_abs_truth;
-    double max_abs; /* max |k - r| */
-    int64_t worst;  /* index of max_abs, or of the first mismatch; -1 while there is none */
+    int64_t elements;                     /* seen, finite or not */
+    int64_t non_finite;                   /* positions where both are not finite, of the same kind */
+    int64_t mismatched;                   /* positions where only one is finite, or both are not, of different kinds */
+    struct ttt_sum_sq sq_error, sq_truth; /* (k - r)^2 and r^2 */
+    struct ttt_sum error, abs_truth;      /* k - r and |r| */
+    double max_abs;                       /* max |k - r| */
+    int64_t worst;                        /* index of max_abs, or of the first mismatch; -1 while there is none */
     double worst_k, worst_r;
     double max_ulp; /* max |k - r| / ulp(r), ulp of k's dtype (normal range floor, so denormals count 1 each) */
 };
@@ -30,14 +38,14 @@ void ttt_metrics_init(struct ttt_metrics *m);
 /* Add `k` against `r` (same number of elements); `offset` is the index of their first element in the whole tensor. */
 void ttt_metrics_add(struct ttt_metrics *m, const struct ttt_buffer *k, const struct ttt_buffer *r, int64_t offset);
 
-/* sqrt(sum_sq_error / sum_sq_truth); 0 where both are 0; infinity where only the truth is 0; NaN if mismatched > 0;
- * 0 for an empty tensor. */
+/* Add r rounded once to `dtype` against r: what an exact backend must lose by its output type alone. */
+void ttt_metrics_add_rounding(struct ttt_metrics *m, const struct ttt_buffer *r, enum ttt_dtype dtype, int64_t offset);
+
+/* ||k - r|| / ||r||; 0 where both are 0, so for an empty tensor; infinity where only the truth is 0; NaN if
+ * mismatched > 0; NaN or infinity if k - r overflows a double. */
 double ttt_metrics_rel_l2(const struct ttt_metrics *m);
 
 /* Signed bias: sum (k - r) / sum |r|, with the same conventions. */
 double ttt_metrics_bias(const struct ttt_metrics *m);
-
-/* Relative 2-norm of the error that rounding r once to `dtype` makes. */
-double ttt_metrics_rounding(const struct ttt_buffer *r, enum ttt_dtype dtype);
 
 #endif

@@ -9,10 +9,13 @@
 
 #include <stdint.h>
 
+/* The generator itself: ten rounds of Philox4x32 of a counter under a key. */
+void ttt_rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
 /* 64 random bits. */
 uint64_t ttt_rng_bits(uint64_t seed, uint64_t stream, uint64_t index);
 
-/* Uniform in the open interval (0, 1), 53 bits. */
+/* Uniform in the open interval (0, 1): the middles of 2^52 equal cells. */
 double ttt_rng_uniform(uint64_t seed, uint64_t stream, uint64_t index);
 
 /* Standard normal, by Box-Muller from the bits of this index alone. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The tensors of the contract as data: one table of names and shapes, typed buffers with red zones and poison, the
- * named input distributions, and the binding of buffers to the contract's argument structs.
+ * The tensors of the contract as data: one table of names and shapes, the buffers of a block of heads, and their
+ * binding to the contract's argument structs.
  */
 #ifndef TTT_HARNESS_TENSORS_H
 #define TTT_HARNESS_TENSORS_H
 
+#include "buffer.h"
 #include "shapes.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -59,8 +60,6 @@ enum ttt_role {
     TTT_ROLE_BACKWARD_OUTPUT /* the gradients */
 };
 
-enum ttt_dtype { TTT_BF16, TTT_F32, TTT_F64, TTT_DTYPE_COUNT };
-
 struct ttt_tensor_info {
     const char *name; /* the contract's: "XQ", "grad_L_W1_init" */
     const char *dims; /* shape in letters of the contract: "BHNF", "BHKFD", "HF", "C" */
@@ -83,31 +82,14 @@ int ttt_tensor_dims(enum ttt_tensor t, const struct ttt_mlp_shape *shape, int64_
 /* Product of the dims; -1 on overflow of int64_t. */
 int64_t ttt_tensor_elements(enum ttt_tensor t, const struct ttt_mlp_shape *shape);
 
-enum ttt_dtype ttt_tensor_dtype(enum ttt_tensor t, enum ttt_types types);
-size_t ttt_dtype_size(enum ttt_dtype dtype);
-extern const char *const ttt_dtype_name[TTT_DTYPE_COUNT]; /* as safetensors spells them: "BF16", "F32", "F64" */
-
-/* Round to nearest even; NaN stays NaN.  double -> bf16 rounds once (not through float). */
-uint16_t ttt_bf16_from_double(double x);
-double ttt_bf16_to_double(uint16_t bits);
-
-/* A typed buffer between two red zones. */
-struct ttt_buffer {
-    enum ttt_dtype dtype;
-    int64_t elements;
-    void *data;       /* aligned to 256 bytes; NULL: absent */
-    void *allocation; /* private */
+/* How a tensor divides into heads: [batches, heads, inner]; batches or heads is 1 where the tensor has no such
+ * dimension. */
+struct ttt_split {
+    int64_t batches, heads, inner;
 };
+struct ttt_split ttt_tensor_split(enum ttt_tensor t, const struct ttt_mlp_shape *shape);
 
-/* 0, or -1 when memory cannot be had.  The content is poison: a NaN pattern that no computation produces. */
-int ttt_buffer_alloc(struct ttt_buffer *b, enum ttt_dtype dtype, int64_t elements);
-void ttt_buffer_free(struct ttt_buffer *b); /* idempotent */
-void ttt_buffer_poison(struct ttt_buffer *b);
-int ttt_buffer_red_zones_intact(const struct ttt_buffer *b);
-int64_t ttt_buffer_poison_left(const struct ttt_buffer *b); /* number of elements that still are poison */
-uint64_t ttt_buffer_hash(const struct ttt_buffer *b);       /* FNV-1a over the bytes */
-double ttt_buffer_get(const struct ttt_buffer *b, int64_t i);
-void ttt_buffer_set(struct ttt_buffer *b, int64_t i, double x); /* rounds to nearest even */
+enum ttt_dtype ttt_tensor_dtype(enum ttt_tensor t, enum ttt_types types);
 
 /* All tensors of one block of a case: heads [head0, head0 + shape.heads) of each batch entry. */
 struct ttt_tensors {
@@ -118,13 +100,22 @@ struct ttt_tensors {
     struct ttt_buffer buffer[TTT_TENSOR_COUNT];
 };
 
+/* Make `t` an empty block (all tensors absent) of heads [head0, head0 + heads) of a case.  0, or -1 with one line in
+ * `error` when the case or the range is not valid. */
+int ttt_tensors_begin(struct ttt_tensors *t, const struct ttt_case *c, int64_t head0, int64_t heads,
+                      enum ttt_types types, char *error, size_t error_size);
+
+/* Allocate one tensor of the block, poisoned.  0, or -1 with one line in `error`. */
+int ttt_tensors_add(struct ttt_tensors *t, enum ttt_tensor which, enum ttt_dtype dtype, char *error, size_t error_size);
+
 /* Allocate the tensors whose role is in the bit mask 1 << role and that the case has, all poison.
  * 0, or -1 with one line in `error`.  Free with ttt_tensors_free either way. */
 int ttt_tensors_alloc(struct ttt_tensors *t, const struct ttt_case *c, int64_t head0, int64_t heads,
                       enum ttt_types types, unsigned roles, char *error, size_t error_size);
 
-/* The same, and the inputs and upstream gradients are then filled from the case's distribution (values bf16-representable for token tensors, float-representable for
- * state tensors, the same for every type set; independent of how heads are cut into blocks).
+/* The same, and the inputs and upstream gradients are then filled from the case's distribution (values
+ * bf16-representable for token tensors, float-representable for state tensors, the same for every type set;
+ * independent of how heads are cut into blocks).
  * 0, or -1 with one line in `error`.  Free with ttt_tensors_free either way. */
 int ttt_tensors_make(struct ttt_tensors *t, const struct ttt_case *c, int64_t head0, int64_t heads,
                      enum ttt_types types, unsigned roles, char *error, size_t error_size);
@@ -133,7 +124,7 @@ void ttt_tensors_free(struct ttt_tensors *t);
 /* Inputs of `from` converted to the type set of `to` (exact for generated data), both of the same block. */
 void ttt_tensors_convert_inputs(struct ttt_tensors *to, const struct ttt_tensors *from);
 
-/* Bytes that a block of `heads` heads takes with these roles. */
+/* Bytes that a block of `heads` heads takes with these roles (INT64_MAX where they do not fit in int64_t). */
 int64_t ttt_tensors_bytes(const struct ttt_case *c, int64_t heads, enum ttt_types types, unsigned roles);
 
 /* Hash of the inputs and upstream gradients of the block: the sum, over their elements, of a mix of (tensor, index in

@@ -9,7 +9,17 @@ AM_TESTS_ENVIRONMENT = \
 	CC='$(CC)'; CXX17='$(CXX17)'; SANITIZE_CFLAGS='$(SANITIZE_CFLAGS)'; MAKE='$(MAKE)'; \
 	export TTT_SRCDIR TTT_BUILDDIR TTT_VECTORS CC CXX17 SANITIZE_CFLAGS MAKE;
 
-TESTS += $(check_PROGRAMS)
+TESTS += $(check_PROGRAMS) $(check_scripts)
+TEST_EXTENSIONS = .sh
+SH_LOG_COMPILER = $(SHELL)
+
+check_scripts = \
+	tests/check-headers.sh \
+	tests/check-includes.sh \
+	tests/check-includes-selftest.sh \
+	tests/check-install.sh
+
+EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/strip-comments.awk
 
 EXTRA_DIST += \
 	tests/vectors/README.md \
