@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/blocks.h"
-#include <stdio.h>
+#include "blocks.h"
 #include <string.h>
 
 struct ttt_runs ttt_block_runs(const struct ttt_tensors *block, enum ttt_tensor t)
 {
-    const int64_t elements = block->buffer[t].elements;
-    const char *dims = ttt_tensor_info[t].dims;
-    if (!strchr(dims, 'H'))
-        return (struct ttt_runs){.count = 1, .length = elements};
-    const int64_t batches = dims[0] == 'B' ? block->c.shape.batch : 1;
-    const int64_t per_head = elements / (batches * block->c.shape.heads);
+    struct ttt_mlp_shape shape = block->c.shape;
+    const struct ttt_split part = ttt_tensor_split(t, &shape);
+    shape.heads = block->heads_total;
+    const struct ttt_split whole = ttt_tensor_split(t, &shape);
+    const int has_heads = strchr(ttt_tensor_info[t].dims, 'H') != NULL;
     return (struct ttt_runs){
-        .count = batches,
-        .length = elements / batches,
-        .first = block->head0 * per_head,
-        .stride = block->heads_total * per_head,
+        .count = part.batches,
+        .length = part.heads * part.inner,
+        .first = has_heads ? block->head0 * part.inner : 0,
+        .stride = whole.heads * whole.inner,
     };
 }
 
@@ -39,54 +37,4 @@ void ttt_buffer_convert(struct ttt_buffer *to, const struct ttt_buffer *from)
     }
     for (int64_t i = 0; i < from->elements; i++)
         ttt_buffer_set(to, i, ttt_buffer_get(from, i));
-}
-
-/* One run of one tensor, in pieces, so that the copy in the file's dtype stays small. */
-static int read_run(struct ttt_buffer *to, struct ttt_safetensors *file, const struct ttt_safetensors_entry *entry,
-                    int64_t first, struct ttt_buffer *piece, char *error, size_t error_size)
-{
-    const size_t size = ttt_dtype_size(to->dtype);
-    for (int64_t done = 0; done < to->elements;) {
-        const int64_t left = to->elements - done;
-        const int64_t n = left < piece->elements ? left : piece->elements;
-        if (ttt_safetensors_read(file, entry, first + done, n, piece->data, error, error_size) != 0)
-            return -1;
-        struct ttt_buffer from = {.dtype = piece->dtype, .elements = n, .data = piece->data};
-        struct ttt_buffer part = {.dtype = to->dtype, .elements = n, .data = (char *)to->data + (size_t)done * size};
-        ttt_buffer_convert(&part, &from);
-        done += n;
-    }
-    return 0;
-}
-
-static int read_tensor(struct ttt_tensors *block, enum ttt_tensor t, struct ttt_safetensors *file,
-                       const struct ttt_safetensors_entry *entry, char *error, size_t error_size)
-{
-    const int64_t piece_elements = 1 << 16;
-    struct ttt_buffer piece;
-    if (ttt_buffer_alloc(&piece, entry->dtype, piece_elements) != 0) {
-        snprintf(error, error_size, "out of memory");
-        return -1;
-    }
-    const struct ttt_runs runs = ttt_block_runs(block, t);
-    int status = 0;
-    for (int64_t i = 0; i < runs.count && status == 0; i++) {
-        struct ttt_buffer run = ttt_block_run(block, t, &runs, i);
-        status = read_run(&run, file, entry, runs.first + i * runs.stride, &piece, error, error_size);
-    }
-    ttt_buffer_free(&piece);
-    return status;
-}
-
-int ttt_block_read(struct ttt_tensors *block, struct ttt_safetensors *file, unsigned roles, char *error,
-                   size_t error_size)
-{
-    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++) {
-        const struct ttt_safetensors_entry *entry = ttt_safetensors_find(file, ttt_tensor_info[t].name);
-        if (!entry || !block->buffer[t].data || !(roles & 1u << ttt_tensor_info[t].role))
-            continue;
-        if (read_tensor(block, t, file, entry, error, error_size) != 0)
-            return -1;
-    }
-    return 0;
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Blocks of heads: where a block's tensors lie in the tensors of the whole case, and how a block is filled from a file.
+ * Where the tensors of a block of heads lie in those of the whole case.
  */
 #ifndef TTT_HARNESS_BLOCKS_H
 #define TTT_HARNESS_BLOCKS_H
 
-#include "harness/safetensors.h"
-#include "harness/tensors.h"
+#include "tensors.h"
 
 /* `count` runs of `length` elements; run i starts at element i * length of the block's buffer and at element
  * first + i * stride of the whole tensor. */
@@ -23,10 +22,5 @@ struct ttt_buffer ttt_block_run(const struct ttt_tensors *block, enum ttt_tensor
 
 /* Copy values, converted to the dtype of `to`; both have the same number of elements. */
 void ttt_buffer_convert(struct ttt_buffer *to, const struct ttt_buffer *from);
-
-/* Fill from the file those allocated tensors of the block that have one of the roles and are in the file.
- * 0, or -1 with one line in `error`. */
-int ttt_block_read(struct ttt_tensors *block, struct ttt_safetensors *file, unsigned roles, char *error,
-                   size_t error_size);
 
 #endif

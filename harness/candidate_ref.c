@@ -2,7 +2,7 @@
  *
  * The reference as candidates: the only file of the harness that knows <ttt/ttt_ref.h>.
  */
-#include "harness/candidates.h"
+#include "candidates.h"
 #include <stdlib.h>
 #include <ttt/ttt_ref.h>
 

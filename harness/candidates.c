@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/candidates.h"
-#include "harness/text.h"
+#include "candidates.h"
+#include "text.h"
 #include <ctype.h>
 #include <dlfcn.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/junit.h"
-#include "harness/table.h"
+#include "junit.h"
+#include "table.h"
 
 /* Text of an attribute or of an element; what XML 1.0 or UTF-8 might not hold becomes '?'. */
 static void put_escaped(FILE *out, const char *s)

@@ -5,7 +5,7 @@
 #ifndef TTT_HARNESS_JUNIT_H
 #define TTT_HARNESS_JUNIT_H
 
-#include "harness/summary.h"
+#include "summary.h"
 #include <stdio.h>
 
 /* 0, or -1 when the stream failed. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/summary.h"
+#include "summary.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>

@@ -5,9 +5,9 @@
 #ifndef TTT_HARNESS_OPTIONS_H
 #define TTT_HARNESS_OPTIONS_H
 
-#include "harness/candidates.h"
-#include "harness/shapes.h"
-#include "harness/suite.h"
+#include "candidates.h"
+#include "shapes.h"
+#include "suite.h"
 #include <stddef.h>
 
 enum ttt_mode { TTT_MODE_SUITE, TTT_MODE_CASES, TTT_MODE_VECTORS, TTT_MODE_JUDGE, TTT_MODE_DUMP, TTT_MODE_LIST };

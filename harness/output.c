@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/output.h"
+#include "output.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/progress.h"
+#include "progress.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>

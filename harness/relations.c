@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/relations.h"
-#include "harness/blocks.h"
-#include "harness/tier0.h"
-#include "harness/verdict.h"
+#include "relations.h"
+#include "blocks.h"
+#include "tier0.h"
+#include "verdict.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -203,10 +203,15 @@ static int base_open(struct trial *trial, int64_t head0, int64_t heads)
     if (!run->file)
         return ttt_tensors_make(&trial->base, &c, head0, heads, trial->candidate->types, ALL_TENSORS, trial->error,
                                 trial->error_size);
-    if (ttt_tensors_alloc(&trial->base, &c, head0, heads, trial->candidate->types, ALL_TENSORS, trial->error,
-                          trial->error_size) != 0)
+    if (ttt_tensors_load(&trial->base, run->file, &c, head0, heads, trial->candidate->types, INPUTS, trial->error,
+                         trial->error_size) != 0)
         return -1;
-    return ttt_block_read(&trial->base, run->file, INPUTS, trial->error, trial->error_size);
+    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
+        if (!(INPUTS & 1u << ttt_tensor_info[t].role) && ttt_tensor_present(t, &c) &&
+            ttt_tensors_add(&trial->base, t, ttt_tensor_dtype(t, trial->candidate->types), trial->error,
+                            trial->error_size) != 0)
+            return -1;
+    return 0;
 }
 
 static int try_block(struct trial *trial, int64_t head0, int64_t heads)

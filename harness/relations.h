@@ -12,7 +12,7 @@
 #ifndef TTT_HARNESS_RELATIONS_H
 #define TTT_HARNESS_RELATIONS_H
 
-#include "harness/run.h"
+#include "run.h"
 
 /* Try the relations on all heads of the run's case, and bring the verdict up to date.
  * 0, or -1 with one line in `error` when they cannot be tried (memory, a file that cannot be read). */

@@ -2,10 +2,10 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
-#include "harness/report.h"
-#include "harness/text.h"
-#include "harness/verdict.h"
+#include "report.h"
 #include "revision.h"
+#include "text.h"
+#include "verdict.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -40,9 +40,9 @@ static json_t *tensor_json(const struct ttt_tensor_result *t, const struct ttt_m
     json_t *gates = json_array();
     for (int g = 0; g < TTT_GATE_COUNT; g++)
         json_array_append_new(gates, gate_json(&t->gates[g]));
-    json_t *tensor = json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", name, "rel_l2", number(ttt_metrics_rel_l2(&t->metrics)),
-                               "max_abs", number(t->metrics.max_abs), "max_ulp", number(t->metrics.max_ulp), "bias",
-                               number(ttt_metrics_bias(&t->metrics)));
+    json_t *tensor = json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", name, "rel_l2",
+                               number(ttt_metrics_rel_l2(&t->metrics)), "max_abs", number(t->metrics.max_abs),
+                               "max_ulp", number(t->metrics.max_ulp), "bias", number(ttt_metrics_bias(&t->metrics)));
     if (t->metrics.worst >= 0) {
         char place[TTT_DETAIL_TEXT];
         ttt_tensor_place(t->tensor, shape, t->metrics.worst, place);
@@ -56,9 +56,9 @@ static json_t *checks_json(const struct ttt_result *r)
 {
     json_t *checks = json_array();
     for (int i = 0; i < r->check_count; i++)
-        json_array_append_new(checks, json_pack("{s:s, s:s, s:o}", "name", r->checks[i].name, "verdict",
-                                                ttt_verdict_name[r->checks[i].verdict], "detail",
-                                                text(r->checks[i].detail)));
+        json_array_append_new(checks,
+                              json_pack("{s:s, s:s, s:o}", "name", r->checks[i].name, "verdict",
+                                        ttt_verdict_name[r->checks[i].verdict], "detail", text(r->checks[i].detail)));
     return checks;
 }
 
@@ -102,9 +102,9 @@ int ttt_report_write(FILE *out, const struct ttt_summary *s)
     json_t *cases = json_array();
     for (size_t i = 0; i < s->count; i++)
         json_array_append_new(cases, result_json(&s->results[i]));
-    json_t *root = json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:s, s:o, s:o}", "schema", TTT_REPORT_SCHEMA, "program",
-                             "ttt-verify", "command", text(s->command), "version", PACKAGE_VERSION, "revision",
-                             TTT_REVISION, "machine", machine_json(), "started", s->started, "notice",
+    json_t *root = json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:s, s:o, s:o}", "schema", TTT_REPORT_SCHEMA,
+                             "program", "ttt-verify", "command", text(s->command), "version", PACKAGE_VERSION,
+                             "revision", TTT_REVISION, "machine", machine_json(), "started", s->started, "notice",
                              ttt_verdict_notice, "cases", cases, "summary", summary_json(s));
     if (!root)
         return -1;

@@ -14,7 +14,7 @@
 #ifndef TTT_HARNESS_REPORT_H
 #define TTT_HARNESS_REPORT_H
 
-#include "harness/summary.h"
+#include "summary.h"
 #include <stdio.h>
 
 #define TTT_REPORT_SCHEMA "ttt-kernels/verify/1"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/result.h"
+#include "result.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>

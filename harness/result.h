@@ -5,9 +5,9 @@
 #ifndef TTT_HARNESS_RESULT_H
 #define TTT_HARNESS_RESULT_H
 
-#include "harness/metrics.h"
-#include "harness/shapes.h"
-#include "harness/tensors.h"
+#include "metrics.h"
+#include "shapes.h"
+#include "tensors.h"
 
 enum ttt_verdict { TTT_PASS, TTT_FAIL, TTT_SKIPPED, TTT_VERDICT_COUNT };
 extern const char *const ttt_verdict_name[TTT_VERDICT_COUNT]; /* "PASS" ... */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/run.h"
-#include "harness/blocks.h"
-#include "harness/tally.h"
-#include "harness/tier0.h"
-#include "harness/verdict.h"
+#include "run.h"
+#include "blocks.h"
+#include "tally.h"
+#include "tier0.h"
+#include "verdict.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,24 +72,51 @@ static int truth_call(struct stage *s, struct ttt_tensors *truth, enum ttt_direc
     return -1;
 }
 
-static int truth_make(struct stage *s, struct ttt_tensors *truth, int64_t head0, int64_t heads)
+static int truth_inputs(struct stage *s, struct ttt_tensors *truth, int64_t head0, int64_t heads)
 {
     const struct ttt_run *run = s->run;
     const unsigned roles = roles_of(run->directions);
-    if (!run->file) {
-        if (ttt_tensors_make(truth, &run->c, head0, heads, TTT_TYPES_F64, roles, s->error, s->error_size) != 0)
-            return -1;
-    } else if (ttt_tensors_alloc(truth, &run->c, head0, heads, TTT_TYPES_F64, roles, s->error, s->error_size) != 0 ||
-               ttt_block_read(truth, run->file, INPUTS | UPSTREAM, s->error, s->error_size) != 0) {
+    if (!run->file)
+        return ttt_tensors_make(truth, &run->c, head0, heads, TTT_TYPES_F64, roles, s->error, s->error_size);
+    if (ttt_tensors_load(truth, run->file, &run->c, head0, heads, TTT_TYPES_F64, roles & ~OUTPUTS, s->error,
+                         s->error_size) != 0)
         return -1;
+    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
+        if (roles & OUTPUTS & 1u << ttt_tensor_info[t].role && ttt_tensor_present(t, &run->c) &&
+            ttt_tensors_add(truth, t, TTT_F64, s->error, s->error_size) != 0)
+            return -1;
+    return 0;
+}
+
+/* Put the file's outputs in the place of those of the block. */
+static int take_outputs(struct stage *s, struct ttt_tensors *block)
+{
+    struct ttt_tensors given;
+    const int status = ttt_tensors_load(&given, s->run->file, &s->run->c, block->head0, block->c.shape.heads,
+                                        block->types, output_roles(s->run->directions), s->error, s->error_size);
+    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT && status == 0; t++) {
+        if (!given.buffer[t].data)
+            continue;
+        ttt_buffer_free(&block->buffer[t]);
+        block->buffer[t] = given.buffer[t];
+        given.buffer[t] = (struct ttt_buffer){.data = NULL};
     }
+    ttt_tensors_free(&given);
+    return status;
+}
+
+static int truth_make(struct stage *s, struct ttt_tensors *truth, int64_t head0, int64_t heads)
+{
+    const struct ttt_run *run = s->run;
+    if (truth_inputs(s, truth, head0, heads) != 0)
+        return -1;
     s->inputs_hash += ttt_tensors_inputs_hash(truth);
     /* A truth from a file has no checkpoints as a rule: the reference makes those that a backward pass may need. */
     if (!run->truth_in_file || run->directions & TTT_DIRECTION_BACKWARD)
         if (truth_call(s, truth, TTT_FORWARD) != 0)
             return -1;
     if (run->truth_in_file)
-        return ttt_block_read(truth, run->file, OUTPUTS, s->error, s->error_size);
+        return take_outputs(s, truth);
     return run->directions & TTT_DIRECTION_BACKWARD ? truth_call(s, truth, TTT_BACKWARD) : 0;
 }
 
@@ -160,7 +187,7 @@ static int lane_block(struct stage *s, struct lane *lane, struct ttt_tensors *k,
         lane_close(lane, TTT_BACKWARD, "supported", unfit);
     } else if (lane->contender->candidate) {
         lane_passes(s, lane, k, truth);
-    } else if (ttt_block_read(k, s->run->file, OUTPUTS, s->error, s->error_size) != 0) {
+    } else if (take_outputs(s, k) != 0) {
         return -1;
     }
     if (ttt_tally_add(&lane->tally, k, truth, output_roles(lane->open), s->judged) != 0)
@@ -237,7 +264,7 @@ int64_t ttt_run_heads_per_block(const struct ttt_run *run, char *error, size_t e
 {
     const int64_t one = ttt_tensors_bytes(&run->c, 1, TTT_TYPES_F64, roles_of(run->directions));
     const int64_t memory = (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
-    if (one < 0 || one > memory / 2) {
+    if (one > memory / 2) {
         snprintf(error, error_size, "one head of this case does not fit the memory of this machine (%.1f GiB)",
                  (double)memory / (1 << 30));
         return -1;
@@ -284,7 +311,7 @@ static void write_tensor(const struct stage *s, const struct lane *lane, enum tt
     } else {
         if (lane->contender->types == TTT_TYPES_BF16) {
             out->contract = ttt_metrics_rel_l2(&s->contract.metrics[t]);
-            out->rounding = ttt_tally_rounding(&lane->tally, t);
+            out->rounding = ttt_metrics_rel_l2(&lane->tally.rounding[t]);
         }
         ttt_verdict_tensor(out, lane->contender->types, ttt_shape_mini_batches(&s->run->c.shape));
     }

@@ -13,9 +13,9 @@
 #ifndef TTT_HARNESS_RUN_H
 #define TTT_HARNESS_RUN_H
 
-#include "harness/candidates.h"
-#include "harness/result.h"
-#include "harness/safetensors.h"
+#include "candidates.h"
+#include "result.h"
+#include "safetensors.h"
 
 #define TTT_RUN_BUDGET ((int64_t)1 << 30) /* bytes of one block: truth and candidate as double */
 

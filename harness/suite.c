@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/suite.h"
-#include "harness/result.h"
+#include "suite.h"
+#include "result.h"
 #include <string.h>
 
 #define BOTH    TTT_DIRECTION_BOTH

@@ -5,7 +5,7 @@
 #ifndef TTT_HARNESS_SUMMARY_H
 #define TTT_HARNESS_SUMMARY_H
 
-#include "harness/result.h"
+#include "result.h"
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/table.h"
-#include "harness/verdict.h"
+#include "table.h"
+#include "verdict.h"
 #include <inttypes.h>
 
 static int is_failed(const struct ttt_tensor_result *t)

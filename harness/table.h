@@ -6,7 +6,7 @@
 #ifndef TTT_HARNESS_TABLE_H
 #define TTT_HARNESS_TABLE_H
 
-#include "harness/summary.h"
+#include "summary.h"
 #include <stdio.h>
 
 void ttt_table_header(FILE *out);

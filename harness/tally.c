@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/tally.h"
-#include "harness/blocks.h"
-#include <math.h>
+#include "tally.h"
+#include "blocks.h"
 
 void ttt_tally_init(struct ttt_tally *tally, int k_from_file, int r_from_file)
 {
     *tally = (struct ttt_tally){.k_from_file = k_from_file, .r_from_file = r_from_file};
-    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
+    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++) {
         ttt_metrics_init(&tally->metrics[t]);
+        ttt_metrics_init(&tally->rounding[t]);
+    }
 }
 
 void ttt_tally_free(struct ttt_tally *tally)
@@ -19,12 +20,9 @@ void ttt_tally_free(struct ttt_tally *tally)
 static void compare_run(struct ttt_tally *tally, enum ttt_tensor t, const struct ttt_buffer *k,
                         const struct ttt_buffer *r, int64_t offset)
 {
-    struct ttt_metrics *m = &tally->metrics[t];
-    const double before = m->sum_sq_truth;
-    ttt_metrics_add(m, k, r, offset);
-    const double rounding = k->dtype == r->dtype ? 0 : ttt_metrics_rounding(r, k->dtype);
-    if (rounding > 0)
-        tally->rounding_sq[t] += rounding * rounding * (m->sum_sq_truth - before);
+    ttt_metrics_add(&tally->metrics[t], k, r, offset);
+    if (k->dtype != r->dtype)
+        ttt_metrics_add_rounding(&tally->rounding[t], r, k->dtype, offset);
 }
 
 static int add_sum(struct ttt_buffer *sum, const struct ttt_buffer *part, int from_file)
@@ -73,9 +71,4 @@ int ttt_tally_finish(struct ttt_tally *tally)
     compare_run(tally, TTT_GRAD_TOKEN_ETA, &k, &tally->sum_r, 0);
     ttt_buffer_free(&k);
     return 0;
-}
-
-double ttt_tally_rounding(const struct ttt_tally *tally, enum ttt_tensor t)
-{
-    return tally->rounding_sq[t] > 0 ? sqrt(tally->rounding_sq[t] / tally->metrics[t].sum_sq_truth) : 0;
 }

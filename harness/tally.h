@@ -8,14 +8,14 @@
 #ifndef TTT_HARNESS_TALLY_H
 #define TTT_HARNESS_TALLY_H
 
-#include "harness/metrics.h"
-#include "harness/tensors.h"
+#include "metrics.h"
+#include "tensors.h"
 
 struct ttt_tally {
     struct ttt_metrics metrics[TTT_TENSOR_COUNT];
-    double rounding_sq[TTT_TENSOR_COUNT]; /* squared error that rounding the truth to the dtype of k makes */
-    struct ttt_buffer sum_k, sum_r;       /* grad_L_token_eta over the blocks, double */
-    enum ttt_dtype sum_dtype;             /* of k */
+    struct ttt_metrics rounding[TTT_TENSOR_COUNT]; /* the truth rounded to the dtype of k against itself */
+    struct ttt_buffer sum_k, sum_r;                /* grad_L_token_eta over the blocks, double */
+    enum ttt_dtype sum_dtype;                      /* of k */
     int k_from_file, r_from_file;
 };
 
@@ -30,8 +30,5 @@ int ttt_tally_add(struct ttt_tally *tally, const struct ttt_tensors *k, const st
 
 /* After the last block.  0, or -1 when memory cannot be had. */
 int ttt_tally_finish(struct ttt_tally *tally);
-
-/* Relative 2-norm of the error of rounding the truth once to the dtype of k. */
-double ttt_tally_rounding(const struct ttt_tally *tally, enum ttt_tensor t);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/tier0.h"
+#include "tier0.h"
 #include <inttypes.h>
 #include <time.h>
 

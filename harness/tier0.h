@@ -11,8 +11,8 @@
 #ifndef TTT_HARNESS_TIER0_H
 #define TTT_HARNESS_TIER0_H
 
-#include "harness/candidates.h"
-#include "harness/result.h"
+#include "candidates.h"
+#include "result.h"
 
 struct ttt_call {
     const struct ttt_candidate *candidate;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/verdict.h"
+#include "verdict.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

@@ -12,7 +12,7 @@
 #ifndef TTT_HARNESS_VERDICT_H
 #define TTT_HARNESS_VERDICT_H
 
-#include "harness/result.h"
+#include "result.h"
 
 /* What every report says about its verdicts. */
 extern const char ttt_verdict_notice[];
