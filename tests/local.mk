@@ -17,7 +17,8 @@ check_scripts = \
 	tests/check-headers.sh \
 	tests/check-includes.sh \
 	tests/check-includes-selftest.sh \
-	tests/check-install.sh
+	tests/check-install.sh \
+	tests/check-quickstart.sh
 
 EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/strip-comments.awk
 
@@ -38,3 +39,9 @@ check-local:
 	@echo "error: the tests need Check (Debian: apt-get install check); install it and run configure again" >&2
 	@exit 1
 endif
+
+# The reference.  Whole passes go through ref_run.
+ref_run = tests/ref_run.c tests/ref_run.h
+
+check_PROGRAMS += tests/test_ref_api
+tests_test_ref_api_SOURCES = tests/test_ref_api.c $(ref_run)
