@@ -18,12 +18,12 @@ struct R(gelu) {
     real value, first, second;
 };
 
-static inline real R(gelu_reach)(real z)
+TTT_REF_INLINE real R(gelu_reach)(real z)
 {
     return z > TTT_REF_GELU_REACH ? TTT_REF_GELU_REACH : z < -TTT_REF_GELU_REACH ? -TTT_REF_GELU_REACH : z;
 }
 
-static inline struct R(gelu) R(gelu)(real z)
+TTT_REF_INLINE struct R(gelu) R(gelu)(real z)
 {
     const real c = R_(0.79788456080286535588), k = R_(0.044715); /* sqrt(2/pi) */
     const real x = R(gelu_reach)(z), xx = x * x;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 lib_LTLIBRARIES += ref/libttt_ref.la
 ref_libttt_ref_la_CPPFLAGS = -I$(top_srcdir)/include $(OPENBLAS_CFLAGS)
-ref_libttt_ref_la_CFLAGS = $(AM_CFLAGS) -fno-math-errno
+ref_libttt_ref_la_CFLAGS = $(AM_CFLAGS) $(REF_CFLAGS)
 ref_libttt_ref_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
 	-export-symbols-regex '^ttt_(ref_mlp_|status_)'
 ref_libttt_ref_la_LIBADD = $(OPENBLAS_LIBS)

@@ -59,17 +59,22 @@ typedef uint16_t token;
 /* Elementwise loops that call exp are compiled for several instruction sets, chosen when the program starts.  GCC
  * takes the vector exp of glibc's libmvec (at most 4 ULP) once told that it exists; glibc itself says so only under
  * -ffast-math, which would also break the rules for NaN. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__)
 #define TTT_REF_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#ifndef __clang__ /* which is told by -fveclib=libmvec */
 #pragma omp declare simd notinbranch
 extern double exp(double x);
 #pragma omp declare simd notinbranch
 extern float expf(float x);
+#endif
 #else
 #define TTT_REF_CLONES
 #endif
 
-static inline real R(exp)(real x)
+/* What such a loop calls is compiled with it. */
+#define TTT_REF_INLINE static inline __attribute__((always_inline))
+
+TTT_REF_INLINE real R(exp)(real x)
 {
 #if TTT_REF_PRECISION == 64
     return exp(x);
@@ -78,7 +83,7 @@ static inline real R(exp)(real x)
 #endif
 }
 
-static inline real R(sqrt)(real x)
+TTT_REF_INLINE real R(sqrt)(real x)
 {
 #if TTT_REF_PRECISION == 64
     return sqrt(x);

@@ -41,7 +41,21 @@ check-local:
 endif
 
 # The reference.  Whole passes go through ref_run.
-ref_run = tests/ref_run.c tests/ref_run.h
+ref_run = tests/ref_run.c tests/ref_run.h tests/run.h
 
 check_PROGRAMS += tests/test_ref_api
 tests_test_ref_api_SOURCES = tests/test_ref_api.c $(ref_run)
+
+check_PROGRAMS += tests/test_ref_sequence
+tests_test_ref_sequence_SOURCES = tests/test_ref_sequence.c $(ref_run)
+tests_test_ref_sequence_CPPFLAGS = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)
+tests_test_ref_sequence_LDADD = $(LDADD) $(OPENBLAS_LIBS)
+
+# The harness's library.
+check_PROGRAMS += \
+	tests/test_rng \
+	tests/test_shapes \
+	tests/test_text
+tests_test_rng_SOURCES = tests/test_rng.c tests/run.h
+tests_test_shapes_SOURCES = tests/test_shapes.c tests/run.h
+tests_test_text_SOURCES = tests/test_text.c tests/run.h
