@@ -3,17 +3,45 @@ noinst_LTLIBRARIES += harness/libttt_harness.la
 harness_libttt_harness_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 harness_libttt_harness_la_LIBADD = ref/libttt_ref.la $(JANSSON_LIBS)
 harness_libttt_harness_la_SOURCES = \
+	harness/blocks.c harness/blocks.h \
 	harness/buffer.c harness/buffer.h \
+	harness/candidate_ref.c \
+	harness/candidates.c harness/candidates.h \
+	harness/command.c harness/command.h \
 	harness/distributions.c harness/distributions.h \
+	harness/dump.c harness/dump.h \
+	harness/given.c harness/given.h \
+	harness/junit.c harness/junit.h \
+	harness/machine.c \
 	harness/metrics.c harness/metrics.h \
+	harness/output.c harness/output.h \
+	harness/relations.c harness/relations.h \
+	harness/report.c harness/report.h \
+	harness/result.c harness/result.h \
 	harness/rng.c harness/rng.h \
+	harness/run.c harness/run.h \
 	harness/safetensors.c harness/safetensors.h \
 	harness/safetensors_case.c \
 	harness/safetensors_write.c \
 	harness/shapes.c harness/shapes.h \
+	harness/suite.c harness/suite.h \
+	harness/summary.h \
+	harness/table.c harness/table.h \
+	harness/tally.c harness/tally.h \
 	harness/tensor_table.c \
 	harness/tensors.c harness/tensors.h \
-	harness/text.c harness/text.h
+	harness/text.c harness/text.h \
+	harness/tier0.c harness/tier0.h \
+	harness/verdict.c harness/verdict.h
+
+bin_PROGRAMS += ttt-verify
+ttt_verify_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+ttt_verify_SOURCES = \
+	harness/jobs.c harness/jobs.h \
+	harness/options.c harness/options.h \
+	harness/progress.c harness/progress.h \
+	harness/ttt-verify.c
+ttt_verify_LDADD = harness/libttt_harness.la ref/libttt_ref.la
 
 # The source revision, as reports print it: from git, or from the file that `make dist` left.
 nodist_harness_libttt_harness_la_SOURCES = revision.h

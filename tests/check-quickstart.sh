@@ -31,7 +31,7 @@ expect 2 1 "'check again' is not allowed" check again
 # A system without apt-get and without any tool.
 path=$scratch/bin
 mkdir "$path"
-ln -s "$(command -v dirname)" "$(command -v cat)" "$path"
+ln -s "$(command -v dirname)" "$(command -v cat)" "$(command -v rm)" "$path"
 expect 77 2 'Please get these packages.*build-essential.*automake.*libopenblas-dev.*libjansson-dev.*check$'
 expect 77 2 'still missing: build-essential' check
 exit $failed

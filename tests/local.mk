@@ -41,10 +41,18 @@ check-local:
 endif
 
 # The reference.  Whole passes go through ref_run.
-ref_run = tests/ref_run.c tests/ref_run.h
+ref_run = tests/ref_run.c tests/ref_run.h tests/run.h
 
 check_PROGRAMS += tests/test_ref_api
 tests_test_ref_api_SOURCES = tests/test_ref_api.c $(ref_run)
+
+check_PROGRAMS += tests/test_ref_sequence
+tests_test_ref_sequence_SOURCES = tests/test_ref_sequence.c $(ref_run)
+tests_test_ref_sequence_CPPFLAGS = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)
+tests_test_ref_sequence_LDADD = $(LDADD) $(OPENBLAS_LIBS)
+
+check_PROGRAMS += tests/test_ref_vectors
+tests_test_ref_vectors_SOURCES = tests/test_ref_vectors.c $(ref_run)
 
 # The harness's library.
 check_PROGRAMS += \

@@ -3,6 +3,7 @@
  * Every bad argument of every public function of the reference: its status, and that nothing was written.
  */
 #include "tests/ref_run.h"
+#include "tests/run.h"
 #include <check.h>
 #include <float.h>
 #include <limits.h>
@@ -528,9 +529,5 @@ int main(void)
     tcase_add_test(tc, each_status_has_words_of_its_own);
     tcase_set_timeout(tc, 120);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

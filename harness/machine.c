@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "summary.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+static void probe_cpu(char *cpu, size_t size)
+{
+    snprintf(cpu, size, "unknown");
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    if (!f)
+        return;
+    char line[512];
+    while (fgets(line, sizeof line, f)) {
+        const char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) != 0 || !colon)
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        snprintf(cpu, size, "%s", colon + 1 + strspn(colon + 1, " \t"));
+        break;
+    }
+    fclose(f);
+}
+
+void ttt_machine_probe(struct ttt_machine *machine)
+{
+    struct utsname u;
+    *machine = (struct ttt_machine){.cores = sysconf(_SC_NPROCESSORS_ONLN)};
+    machine->memory_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
+    if (uname(&u) == 0)
+        snprintf(machine->system, sizeof machine->system, "%.80s %.80s %.80s", u.sysname, u.release, u.machine);
+    probe_cpu(machine->cpu, sizeof machine->cpu);
+}
+
+int64_t ttt_peak_rss_bytes(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+}

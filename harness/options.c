@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "options.h"
+#include "result.h"
+#include "text.h"
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+    "Usage: ttt-verify [OPTION]...\n"
+    "Judge how accurate TTT-MLP kernels are, against a reference in double precision.\n"
+    "\n"
+    "What is judged:\n"
+    "  --candidate NAME|PLUGIN.so[:ARGS]  a built-in candidate (see --list) or a plug-in; repeatable\n"
+    "  --judge FILE       the outputs in a .safetensors file, by the inputs beside them; no kernel is run\n"
+    "\n"
+    "On what (default: --suite standard):\n"
+    "  --suite smoke|standard|release     seconds, minutes, hours\n"
+    "  --case 'CASE'      one case, as a FAIL line prints it, e.g.\n"
+    "                     'b1h2n192c64f64d256g4 eps=1e-6 dist=model seed=7'; repeatable\n"
+    "  --vectors FILE|DIR .safetensors whose outputs are the truth; also tries resumed runs and other group sizes\n"
+    "  --direction forward|backward|both\n"
+    "  --causal           with --case: in the causal form; else: only cases of the causal form\n"
+    "  --seed N           of the generated data, instead of those of the cases\n"
+    "\n"
+    "Where it goes:\n"
+    "  --json FILE        the results as JSON\n"
+    "  --junit FILE       the results as JUnit XML\n"
+    "  --dump FILE        write the inputs of the one --case as .safetensors, and the outputs of the --candidate if "
+    "one\n"
+    "                     is given; nothing is judged\n"
+    "  --quiet            print failures only\n"
+    "\n"
+    "  --threads N        CPU threads (default: one per processor)\n"
+    "  --list             list candidates and suites\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 all passed, 1 something failed, 2 bad usage or input, 77 nothing could run.\n";
+
+/* One bit per option, so that those which do not go together can be told. */
+enum {
+    CANDIDATE = 1 << 0,
+    SUITE = 1 << 1,
+    CASE = 1 << 2,
+    VECTORS = 1 << 3,
+    DUMP = 1 << 4,
+    JUDGE = 1 << 5,
+    DIRECTION = 1 << 6,
+    CAUSAL = 1 << 7,
+    JSON = 1 << 8,
+    JUNIT = 1 << 9,
+    LIST = 1 << 10,
+    SEED = 1 << 11,
+    THREADS = 1 << 12,
+    QUIET = 1 << 13,
+    HELP = 1 << 14,
+    VERSION_OPTION = 1 << 15
+};
+
+static const struct option long_options[] = {
+    {"candidate", required_argument, NULL, CANDIDATE},
+    {"suite", required_argument, NULL, SUITE},
+    {"case", required_argument, NULL, CASE},
+    {"vectors", required_argument, NULL, VECTORS},
+    {"dump", required_argument, NULL, DUMP},
+    {"judge", required_argument, NULL, JUDGE},
+    {"direction", required_argument, NULL, DIRECTION},
+    {"causal", no_argument, NULL, CAUSAL},
+    {"json", required_argument, NULL, JSON},
+    {"junit", required_argument, NULL, JUNIT},
+    {"list", no_argument, NULL, LIST},
+    {"seed", required_argument, NULL, SEED},
+    {"threads", required_argument, NULL, THREADS},
+    {"quiet", no_argument, NULL, QUIET},
+    {"help", no_argument, NULL, HELP},
+    {"version", no_argument, NULL, VERSION_OPTION},
+    {NULL, 0, NULL, 0},
+};
+
+/* A mode is the first of these whose option was given; it takes the options of `allowed`. */
+static const struct {
+    int option;
+    enum ttt_mode mode;
+    int allowed;
+} modes[] = {
+    {LIST, TTT_MODE_LIST, 0},
+    {DUMP, TTT_MODE_DUMP, CASE | CANDIDATE | DIRECTION | CAUSAL | SEED | THREADS | QUIET},
+    {JUDGE, TTT_MODE_JUDGE, DIRECTION | JSON | JUNIT | THREADS | QUIET},
+    {VECTORS, TTT_MODE_VECTORS, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | THREADS | QUIET},
+    {CASE, TTT_MODE_CASES, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | SEED | THREADS | QUIET},
+    {SUITE, TTT_MODE_SUITE, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | SEED | THREADS | QUIET},
+};
+
+static const char *option_name(int bit)
+{
+    for (const struct option *o = long_options; o->name; o++)
+        if (o->val == bit)
+            return o->name;
+    return "";
+}
+
+static int refuse(char *error, size_t error_size, const char *option, const char *value, const char *allowed)
+{
+    snprintf(error, error_size, "--%s: '%s' is not %s", option, TTT_QUOTE(value), allowed);
+    return -1;
+}
+
+static int parse_direction(struct ttt_options *o, const char *value, char *error, size_t error_size)
+{
+    for (unsigned d = TTT_DIRECTION_FORWARD; d <= TTT_DIRECTION_BOTH; d++)
+        if (strcmp(value, ttt_direction_name[d]) == 0) {
+            o->directions = d;
+            return 0;
+        }
+    return refuse(error, error_size, "direction", value, "forward, backward or both");
+}
+
+static int parse_suite(struct ttt_options *o, const char *value, char *error, size_t error_size)
+{
+    o->suite = ttt_suite_find(value);
+    return o->suite ? 0 : refuse(error, error_size, "suite", value, "smoke, standard or release");
+}
+
+static int parse_number(const char *option, const char *value, uint64_t min, uint64_t max, uint64_t *number,
+                        char *error, size_t error_size)
+{
+    uint64_t n;
+    if (ttt_text_to_u64(value, strlen(value), max, &n) == 0 && n >= min) {
+        *number = n;
+        return 0;
+    }
+    char allowed[64];
+    snprintf(allowed, sizeof allowed, "an integer %" PRIu64 " to %" PRIu64, min, max);
+    return refuse(error, error_size, option, value, allowed);
+}
+
+static int parse_case(struct ttt_options *o, const char *value, char *error, size_t error_size)
+{
+    char what[256];
+    if (ttt_case_parse(value, &o->cases[o->case_count], what, sizeof what) != 0) {
+        snprintf(error, error_size, "--case: %s", what);
+        return -1;
+    }
+    o->case_count++;
+    return 0;
+}
+
+static int parse_candidate(struct ttt_options *o, const char *value, char *error, size_t error_size)
+{
+    struct ttt_opened opened;
+    if (ttt_candidate_open_spec(value, &opened, error, error_size) != 0)
+        return -1;
+    for (size_t i = 0; i < o->candidate_count; i++)
+        if (o->candidates[i].candidate == opened.candidate) {
+            snprintf(error, error_size, "--candidate: '%s' is given twice", TTT_QUOTE(value));
+            return -1;
+        }
+    o->candidates[o->candidate_count++] = opened;
+    return 0;
+}
+
+static int parse_option(struct ttt_options *o, int option, const char *value, char *error, size_t error_size)
+{
+    uint64_t number;
+    switch (option) {
+    case CANDIDATE:
+        return parse_candidate(o, value, error, error_size);
+    case SUITE:
+        return parse_suite(o, value, error, error_size);
+    case CASE:
+        return parse_case(o, value, error, error_size);
+    case VECTORS:
+    case JUDGE:
+    case DUMP:
+        o->path = value;
+        return 0;
+    case DIRECTION:
+        return parse_direction(o, value, error, error_size);
+    case JSON:
+        o->json = value;
+        return 0;
+    case JUNIT:
+        o->junit = value;
+        return 0;
+    case SEED:
+        return parse_number("seed", value, 0, UINT64_MAX, &o->seed, error, error_size);
+    case THREADS:
+        if (parse_number("threads", value, 1, 4096, &number, error, error_size) != 0)
+            return -1;
+        o->threads = (int)number;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* The mode, and that every option given goes with it. */
+static int settle_mode(struct ttt_options *o, int given, char *error, size_t error_size)
+{
+    size_t m = 0;
+    while (m + 1 < sizeof modes / sizeof modes[0] && !(given & modes[m].option))
+        m++;
+    o->mode = modes[m].mode;
+    const int misfits = given & ~modes[m].allowed & ~modes[m].option;
+    if (misfits) {
+        snprintf(error, error_size, "--%s does not go with --%s", option_name(misfits & -misfits),
+                 option_name(modes[m].option));
+        return -1;
+    }
+    if (o->mode == TTT_MODE_DUMP && (o->case_count != 1 || o->candidate_count > 1)) {
+        snprintf(error, error_size, "--dump takes exactly one --case and at most one --candidate");
+        return -1;
+    }
+    if (o->json && o->junit && strcmp(o->json, o->junit) == 0) {
+        snprintf(error, error_size, "--json and --junit name the same file '%s'", TTT_QUOTE(o->json));
+        return -1;
+    }
+    o->has_seed = (given & SEED) != 0;
+    o->causal = (given & CAUSAL) != 0;
+    o->quiet = (given & QUIET) != 0;
+    return 0;
+}
+
+static int unknown_option(const char *word, int code, char *error, size_t error_size)
+{
+    if (code == ':')
+        snprintf(error, error_size, "%s needs a value; see --help", TTT_QUOTE(word));
+    else
+        snprintf(error, error_size, "'%s' is not an option, or not used as one; see --help", TTT_QUOTE(word));
+    return -1;
+}
+
+int ttt_options_parse(struct ttt_options *o, int argc, char **argv, char *error, size_t error_size)
+{
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    *o = (struct ttt_options){.suite = ttt_suite_default,
+                              .threads = processors < 1      ? 1
+                                         : processors > 4096 ? 4096
+                                                             : (int)processors};
+    o->candidates = calloc((size_t)argc, sizeof *o->candidates);
+    o->cases = calloc((size_t)argc, sizeof *o->cases);
+    if (!o->candidates || !o->cases) {
+        snprintf(error, error_size, "out of memory");
+        return -1;
+    }
+    int given = 0, option;
+    while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
+        if (option == '?' || option == ':')
+            return unknown_option(argv[optind - 1], option, error, error_size);
+        if (option == HELP || option == VERSION_OPTION) {
+            fputs(option == HELP ? help : "ttt-verify (" PACKAGE_NAME ") " PACKAGE_VERSION "\n", stdout);
+            return 1;
+        }
+        if (given & option & ~(CANDIDATE | CASE)) {
+            snprintf(error, error_size, "--%s is given twice", option_name(option));
+            return -1;
+        }
+        given |= option;
+        if (parse_option(o, option, optarg, error, error_size) != 0)
+            return -1;
+    }
+    if (optind < argc)
+        return unknown_option(argv[optind], '?', error, error_size);
+    return settle_mode(o, given, error, error_size);
+}
+
+void ttt_options_free(struct ttt_options *o)
+{
+    for (size_t i = 0; i < o->candidate_count; i++)
+        ttt_candidate_close(&o->candidates[i]);
+    free(o->candidates);
+    free(o->cases);
+}
