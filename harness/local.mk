@@ -12,7 +12,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/dump.c harness/dump.h \
 	harness/given.c harness/given.h \
 	harness/junit.c harness/junit.h \
-	harness/machine.c \
+	harness/machine.c harness/machine.h \
 	harness/metrics.c harness/metrics.h \
 	harness/output.c harness/output.h \
 	harness/relations.c harness/relations.h \

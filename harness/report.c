@@ -2,6 +2,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
+#include "machine.h"
 #include "report.h"
 #include "revision.h"
 #include "text.h"
