@@ -51,11 +51,23 @@ tests_test_ref_sequence_SOURCES = tests/test_ref_sequence.c $(ref_run)
 tests_test_ref_sequence_CPPFLAGS = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)
 tests_test_ref_sequence_LDADD = $(LDADD) $(OPENBLAS_LIBS)
 
+check_PROGRAMS += tests/test_ref_nonfinite
+tests_test_ref_nonfinite_SOURCES = tests/test_ref_nonfinite.c $(ref_run)
+
+check_PROGRAMS += tests/test_ref_vectors
+tests_test_ref_vectors_SOURCES = tests/test_ref_vectors.c $(ref_run)
+
 # The harness's library.
 check_PROGRAMS += \
+	tests/test_buffer \
+	tests/test_metrics \
 	tests/test_rng \
 	tests/test_shapes \
+	tests/test_tensors \
 	tests/test_text
+tests_test_buffer_SOURCES = tests/test_buffer.c tests/run.h
+tests_test_metrics_SOURCES = tests/test_metrics.c tests/run.h
 tests_test_rng_SOURCES = tests/test_rng.c tests/run.h
 tests_test_shapes_SOURCES = tests/test_shapes.c tests/run.h
+tests_test_tensors_SOURCES = tests/test_tensors.c tests/run.h
 tests_test_text_SOURCES = tests/test_text.c tests/run.h
