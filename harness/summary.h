@@ -5,13 +5,14 @@
 #ifndef TTT_HARNESS_SUMMARY_H
 #define TTT_HARNESS_SUMMARY_H
 
+#include "clock.h"
 #include "result.h"
 #include <stddef.h>
 #include <stdint.h>
 
 struct ttt_summary {
     const char *command; /* as it was typed */
-    char started[32];    /* UTC, ISO 8601 */
+    char started[TTT_CLOCK_DATE];
     double seconds;
     const struct ttt_result *results;
     size_t count;

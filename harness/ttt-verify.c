@@ -3,6 +3,7 @@
  * ttt-verify: judge how accurate TTT-MLP kernels are.
  */
 #include "candidates.h"
+#include "clock.h"
 #include "command.h"
 #include "dump.h"
 #include "jobs.h"
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { EXIT_PASSED = 0, EXIT_FAILED = 1, EXIT_BAD_INPUT = 2, EXIT_NOTHING_RAN = 77 };
 
@@ -243,9 +243,7 @@ static int run_program(const struct ttt_options *o, const char *command)
 {
     struct session s = {.o = o};
     struct ttt_summary summary = {.command = command};
-    const time_t now = time(NULL);
-    struct tm utc;
-    strftime(summary.started, sizeof summary.started, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    ttt_clock_date(summary.started);
     ttt_progress_open(&s.progress, o->quiet);
     int status = EXIT_PASSED;
     if (o->mode == TTT_MODE_LIST)
