@@ -72,3 +72,14 @@ tests_test_rng_SOURCES = tests/test_rng.c tests/run.h
 tests_test_shapes_SOURCES = tests/test_shapes.c tests/run.h
 tests_test_tensors_SOURCES = tests/test_tensors.c tests/run.h
 tests_test_text_SOURCES = tests/test_text.c tests/run.h
+
+# The judge.
+check_PROGRAMS += \
+	tests/test_report \
+	tests/test_run \
+	tests/test_verdict
+tests_test_report_SOURCES = tests/test_report.c tests/run.h
+tests_test_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_test_report_LDADD = $(LDADD) $(JANSSON_LIBS)
+tests_test_run_SOURCES = tests/test_run.c tests/fakes.c tests/fakes.h tests/run.h
+tests_test_verdict_SOURCES = tests/test_verdict.c tests/run.h
