@@ -18,6 +18,7 @@ check_scripts = \
 	tests/check-includes.sh \
 	tests/check-includes-selftest.sh \
 	tests/check-install.sh \
+	tests/check-man.sh \
 	tests/check-quickstart.sh
 
 EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/strip-comments.awk
@@ -50,6 +51,9 @@ check_PROGRAMS += tests/test_ref_sequence
 tests_test_ref_sequence_SOURCES = tests/test_ref_sequence.c $(ref_run)
 tests_test_ref_sequence_CPPFLAGS = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)
 tests_test_ref_sequence_LDADD = $(LDADD) $(OPENBLAS_LIBS)
+
+check_PROGRAMS += tests/test_ref_nonfinite
+tests_test_ref_nonfinite_SOURCES = tests/test_ref_nonfinite.c $(ref_run)
 
 check_PROGRAMS += tests/test_ref_vectors
 tests_test_ref_vectors_SOURCES = tests/test_ref_vectors.c $(ref_run)
