@@ -3,18 +3,22 @@ noinst_LTLIBRARIES += harness/libttt_harness.la
 harness_libttt_harness_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 harness_libttt_harness_la_LIBADD = ref/libttt_ref.la $(JANSSON_LIBS)
 harness_libttt_harness_la_SOURCES = \
+	harness/arguments.c harness/arguments.h \
 	harness/blocks.c harness/blocks.h \
 	harness/buffer.c harness/buffer.h \
 	harness/candidate_ref.c \
 	harness/candidates.c harness/candidates.h \
+	harness/clock.c harness/clock.h \
 	harness/command.c harness/command.h \
 	harness/distributions.c harness/distributions.h \
 	harness/dump.c harness/dump.h \
 	harness/given.c harness/given.h \
+	harness/json.c harness/json.h \
 	harness/junit.c harness/junit.h \
-	harness/machine.c \
+	harness/machine.c harness/machine.h \
 	harness/metrics.c harness/metrics.h \
 	harness/output.c harness/output.h \
+	harness/progress.c harness/progress.h \
 	harness/relations.c harness/relations.h \
 	harness/report.c harness/report.h \
 	harness/result.c harness/result.h \
@@ -39,7 +43,6 @@ ttt_verify_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 ttt_verify_SOURCES = \
 	harness/jobs.c harness/jobs.h \
 	harness/options.c harness/options.h \
-	harness/progress.c harness/progress.h \
 	harness/ttt-verify.c
 ttt_verify_LDADD = harness/libttt_harness.la ref/libttt_ref.la
 

@@ -2,6 +2,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
+#include "arguments.h"
 #include "options.h"
 #include "result.h"
 #include "text.h"
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char help[] =
     "Usage: ttt-verify [OPTION]...\n"
@@ -105,64 +105,10 @@ static const char *option_name(int bit)
     return "";
 }
 
-static int refuse(char *error, size_t error_size, const char *option, const char *value, const char *allowed)
-{
-    snprintf(error, error_size, "--%s: '%s' is not %s", option, TTT_QUOTE(value), allowed);
-    return -1;
-}
-
-static int parse_direction(struct ttt_options *o, const char *value, char *error, size_t error_size)
-{
-    for (unsigned d = TTT_DIRECTION_FORWARD; d <= TTT_DIRECTION_BOTH; d++)
-        if (strcmp(value, ttt_direction_name[d]) == 0) {
-            o->directions = d;
-            return 0;
-        }
-    return refuse(error, error_size, "direction", value, "forward, backward or both");
-}
-
 static int parse_suite(struct ttt_options *o, const char *value, char *error, size_t error_size)
 {
     o->suite = ttt_suite_find(value);
-    return o->suite ? 0 : refuse(error, error_size, "suite", value, "smoke, standard or release");
-}
-
-static int parse_number(const char *option, const char *value, uint64_t min, uint64_t max, uint64_t *number,
-                        char *error, size_t error_size)
-{
-    uint64_t n;
-    if (ttt_text_to_u64(value, strlen(value), max, &n) == 0 && n >= min) {
-        *number = n;
-        return 0;
-    }
-    char allowed[64];
-    snprintf(allowed, sizeof allowed, "an integer %" PRIu64 " to %" PRIu64, min, max);
-    return refuse(error, error_size, option, value, allowed);
-}
-
-static int parse_case(struct ttt_options *o, const char *value, char *error, size_t error_size)
-{
-    char what[256];
-    if (ttt_case_parse(value, &o->cases[o->case_count], what, sizeof what) != 0) {
-        snprintf(error, error_size, "--case: %s", what);
-        return -1;
-    }
-    o->case_count++;
-    return 0;
-}
-
-static int parse_candidate(struct ttt_options *o, const char *value, char *error, size_t error_size)
-{
-    struct ttt_opened opened;
-    if (ttt_candidate_open_spec(value, &opened, error, error_size) != 0)
-        return -1;
-    for (size_t i = 0; i < o->candidate_count; i++)
-        if (o->candidates[i].candidate == opened.candidate) {
-            snprintf(error, error_size, "--candidate: '%s' is given twice", TTT_QUOTE(value));
-            return -1;
-        }
-    o->candidates[o->candidate_count++] = opened;
-    return 0;
+    return o->suite ? 0 : ttt_argument_refuse("suite", value, "smoke, standard or release", error, error_size);
 }
 
 static int parse_option(struct ttt_options *o, int option, const char *value, char *error, size_t error_size)
@@ -170,18 +116,18 @@ static int parse_option(struct ttt_options *o, int option, const char *value, ch
     uint64_t number;
     switch (option) {
     case CANDIDATE:
-        return parse_candidate(o, value, error, error_size);
+        return ttt_argument_candidate(value, o->candidates, &o->candidate_count, error, error_size);
     case SUITE:
         return parse_suite(o, value, error, error_size);
     case CASE:
-        return parse_case(o, value, error, error_size);
+        return ttt_argument_case(value, &o->cases[o->case_count++], error, error_size);
     case VECTORS:
     case JUDGE:
     case DUMP:
         o->path = value;
         return 0;
     case DIRECTION:
-        return parse_direction(o, value, error, error_size);
+        return ttt_argument_directions(value, &o->directions, error, error_size);
     case JSON:
         o->json = value;
         return 0;
@@ -189,9 +135,9 @@ static int parse_option(struct ttt_options *o, int option, const char *value, ch
         o->junit = value;
         return 0;
     case SEED:
-        return parse_number("seed", value, 0, UINT64_MAX, &o->seed, error, error_size);
+        return ttt_argument_number("seed", value, 0, UINT64_MAX, &o->seed, error, error_size);
     case THREADS:
-        if (parse_number("threads", value, 1, 4096, &number, error, error_size) != 0)
+        if (ttt_argument_number("threads", value, 1, TTT_ARGUMENT_THREADS, &number, error, error_size) != 0)
             return -1;
         o->threads = (int)number;
         return 0;
@@ -227,22 +173,9 @@ static int settle_mode(struct ttt_options *o, int given, char *error, size_t err
     return 0;
 }
 
-static int unknown_option(const char *word, int code, char *error, size_t error_size)
-{
-    if (code == ':')
-        snprintf(error, error_size, "%s needs a value; see --help", TTT_QUOTE(word));
-    else
-        snprintf(error, error_size, "'%s' is not an option, or not used as one; see --help", TTT_QUOTE(word));
-    return -1;
-}
-
 int ttt_options_parse(struct ttt_options *o, int argc, char **argv, char *error, size_t error_size)
 {
-    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    *o = (struct ttt_options){.suite = ttt_suite_default,
-                              .threads = processors < 1      ? 1
-                                         : processors > 4096 ? 4096
-                                                             : (int)processors};
+    *o = (struct ttt_options){.suite = ttt_suite_default, .threads = ttt_argument_threads()};
     o->candidates = calloc((size_t)argc, sizeof *o->candidates);
     o->cases = calloc((size_t)argc, sizeof *o->cases);
     if (!o->candidates || !o->cases) {
@@ -252,7 +185,7 @@ int ttt_options_parse(struct ttt_options *o, int argc, char **argv, char *error,
     int given = 0, option;
     while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
         if (option == '?' || option == ':')
-            return unknown_option(argv[optind - 1], option, error, error_size);
+            return ttt_argument_unknown(argv[optind - 1], option, error, error_size);
         if (option == HELP || option == VERSION_OPTION) {
             fputs(option == HELP ? help : "ttt-verify (" PACKAGE_NAME ") " PACKAGE_VERSION "\n", stdout);
             return 1;
@@ -266,7 +199,7 @@ int ttt_options_parse(struct ttt_options *o, int argc, char **argv, char *error,
             return -1;
     }
     if (optind < argc)
-        return unknown_option(argv[optind], '?', error, error_size);
+        return ttt_argument_unknown(argv[optind], '?', error, error_size);
     return settle_mode(o, given, error, error_size);
 }
 

@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "progress.h"
+#include "clock.h"
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void ttt_progress_open(struct ttt_progress *p, int quiet)
 {
-    *p = (struct ttt_progress){.enabled = !quiet && isatty(STDERR_FILENO), .started = now()};
+    *p = (struct ttt_progress){.enabled = !quiet && isatty(STDERR_FILENO), .started = ttt_clock_seconds()};
 }
 
 void ttt_progress_case(struct ttt_progress *p, size_t i, size_t n, const char *subject)
@@ -22,14 +16,22 @@ void ttt_progress_case(struct ttt_progress *p, size_t i, size_t n, const char *s
     snprintf(p->prefix, sizeof p->prefix, "%zu/%zu %.60s", i + 1, n, subject);
 }
 
-void ttt_progress_heads(void *context, const char *candidate, int64_t done, int64_t heads)
+void ttt_progress_show(struct ttt_progress *p, const char *format, ...)
 {
-    struct ttt_progress *p = context;
+    va_list arguments;
     if (!p->enabled || ttt_progress_seconds(p) < 2)
         return;
-    fprintf(stderr, "\r\033[K%s: %s, head %" PRId64 " of %" PRId64, p->prefix, candidate, done, heads);
+    fprintf(stderr, "\r\033[K%s: ", p->prefix);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
     fflush(stderr);
     p->shown = 1;
+}
+
+void ttt_progress_heads(void *context, const char *candidate, int64_t done, int64_t heads)
+{
+    ttt_progress_show(context, "%s, head %" PRId64 " of %" PRId64, candidate, done, heads);
 }
 
 void ttt_progress_clear(struct ttt_progress *p)
@@ -41,5 +43,5 @@ void ttt_progress_clear(struct ttt_progress *p)
 
 double ttt_progress_seconds(const struct ttt_progress *p)
 {
-    return now() - p->started;
+    return ttt_clock_seconds() - p->started;
 }

@@ -20,6 +20,9 @@ void ttt_progress_open(struct ttt_progress *p, int quiet);
 /* What follows is case `i` of `n`. */
 void ttt_progress_case(struct ttt_progress *p, size_t i, size_t n, const char *subject);
 
+/* Say where that case is. */
+void ttt_progress_show(struct ttt_progress *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* The callback of struct ttt_run; `context` is the struct ttt_progress. */
 void ttt_progress_heads(void *context, const char *candidate, int64_t done, int64_t heads);
 

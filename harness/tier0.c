@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tier0.h"
+#include "clock.h"
 #include <inttypes.h>
-#include <time.h>
 
 static int is_output(enum ttt_tensor t, enum ttt_direction direction)
 {
@@ -69,21 +69,14 @@ enum ttt_status ttt_call_plain(const struct ttt_call *call, struct ttt_tensors *
     return c->backward(c->self, &block->c.shape, &args, call->threads);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static int run_once(const struct ttt_call *call, struct ttt_tensors *block, struct ttt_result *result, double *seconds)
 {
     uint64_t inputs[TTT_TENSOR_COUNT];
     poison_outputs(block, call->direction);
     hash_tensors(block, call->direction, 0, inputs);
-    const double start = now();
+    const double start = ttt_clock_seconds();
     const enum ttt_status status = ttt_call_plain(call, block);
-    *seconds = now() - start;
+    *seconds = ttt_clock_seconds() - start;
     ttt_result_check(result, "status");
     compare_hashes(block, call, 0, inputs, "inputs", "was changed", result);
     if (status != TTT_OK) {

@@ -3,10 +3,12 @@
  * ttt-verify: judge how accurate TTT-MLP kernels are.
  */
 #include "candidates.h"
+#include "clock.h"
 #include "command.h"
 #include "dump.h"
 #include "jobs.h"
 #include "junit.h"
+#include "machine.h"
 #include "options.h"
 #include "output.h"
 #include "progress.h"
@@ -18,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { EXIT_PASSED = 0, EXIT_FAILED = 1, EXIT_BAD_INPUT = 2, EXIT_NOTHING_RAN = 77 };
 
@@ -129,8 +130,6 @@ static int run_jobs(struct session *s)
     s->results = calloc(s->jobs.count * n, sizeof *s->results);
     if (!s->results)
         return fail(s, "out of memory");
-    if (!s->o->quiet)
-        ttt_table_header(stdout);
     for (size_t i = 0; i < s->jobs.count; i++) {
         const struct ttt_job *job = &s->jobs.list[i];
         char case_text[TTT_CASE_TEXT];
@@ -142,6 +141,8 @@ static int run_jobs(struct session *s)
         ttt_progress_clear(&s->progress);
         if (status != 0)
             return -1;
+        if (i == 0 && !s->o->quiet)
+            ttt_table_header(stdout);
         for (size_t r = i * n; r < (i + 1) * n; r++)
             if (s->o->quiet)
                 ttt_table_failures(stdout, &s->results[r]);
@@ -243,9 +244,7 @@ static int run_program(const struct ttt_options *o, const char *command)
 {
     struct session s = {.o = o};
     struct ttt_summary summary = {.command = command};
-    const time_t now = time(NULL);
-    struct tm utc;
-    strftime(summary.started, sizeof summary.started, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    ttt_clock_date(summary.started);
     ttt_progress_open(&s.progress, o->quiet);
     int status = EXIT_PASSED;
     if (o->mode == TTT_MODE_LIST)
