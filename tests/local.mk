@@ -19,7 +19,8 @@ check_scripts = \
 	tests/check-includes-selftest.sh \
 	tests/check-install.sh \
 	tests/check-man.sh \
-	tests/check-quickstart.sh
+	tests/check-quickstart.sh \
+	tests/test-verify-cli.sh
 
 EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/strip-comments.awk
 
@@ -110,3 +111,11 @@ tests_test_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_test_report_LDADD = $(LDADD) $(JANSSON_LIBS)
 tests_test_run_SOURCES = tests/test_run.c tests/fakes.c tests/fakes.h tests/run.h
 tests_test_verdict_SOURCES = tests/test_verdict.c tests/run.h
+
+# Plug-ins, one good, one broken, and the program as people type it.
+check_LTLIBRARIES += tests/plugin_broken.la tests/plugin_ref.la
+tests_plugin_broken_la_SOURCES = tests/plugin_broken.c
+tests_plugin_broken_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_plugin_ref_la_SOURCES = tests/plugin_ref.c
+tests_plugin_ref_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_plugin_ref_la_LIBADD = ref/libttt_ref.la
