@@ -71,7 +71,7 @@ static int read_tensors(const json_t *tensors, struct failure *f)
         f->tier = tier;
         snprintf(f->gate, sizeof f->gate, "%s", name);
         snprintf(f->tensor, sizeof f->tensor, "%s", string_of(tensor, "name"));
-        const char *place = string_of(gate, "where");
+        const char *place = string_of(gate, "place");
         snprintf(f->detail, sizeof f->detail, "%s", place[0] ? place : string_of(tensor, "worst"));
     }
     return worst >= 0;
