@@ -19,7 +19,8 @@ check_scripts = \
 	tests/check-includes-selftest.sh \
 	tests/check-install.sh \
 	tests/check-man.sh \
-	tests/check-quickstart.sh
+	tests/check-quickstart.sh \
+	tests/test-verify-cli.sh
 
 EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/strip-comments.awk
 
@@ -99,3 +100,22 @@ tests_test_safetensors_case_SOURCES = tests/test_safetensors_case.c tests/files.
 tests_test_shapes_SOURCES = tests/test_shapes.c tests/run.h
 tests_test_tensors_SOURCES = tests/test_tensors.c tests/run.h
 tests_test_text_SOURCES = tests/test_text.c tests/run.h
+
+# The judge.
+check_PROGRAMS += \
+	tests/test_report \
+	tests/test_run \
+	tests/test_verdict
+tests_test_report_SOURCES = tests/test_report.c tests/run.h
+tests_test_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_test_report_LDADD = $(LDADD) $(JANSSON_LIBS)
+tests_test_run_SOURCES = tests/test_run.c tests/fakes.c tests/fakes.h tests/run.h
+tests_test_verdict_SOURCES = tests/test_verdict.c tests/run.h
+
+# Plug-ins, one good, one broken, and the program as people type it.
+check_LTLIBRARIES += tests/plugin_broken.la tests/plugin_ref.la
+tests_plugin_broken_la_SOURCES = tests/plugin_broken.c
+tests_plugin_broken_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_plugin_ref_la_SOURCES = tests/plugin_ref.c
+tests_plugin_ref_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_plugin_ref_la_LIBADD = ref/libttt_ref.la
