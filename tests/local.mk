@@ -63,7 +63,7 @@ tests_test_ref_vectors_SOURCES = tests/test_ref_vectors.c $(ref_run)
 ref_stages = \
 	tests/test_ref_stages.c tests/run.h \
 	ref/blas_threads.c ref/shape.c
-EXTRA_DIST += tests/ref_gelu_tmpl.c
+EXTRA_DIST += tests/ref_gelu_tmpl.c tests/ref_linear_tmpl.c tests/ref_norm_tmpl.c
 ref_stages_cppflags = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)
 ref_stages_cflags = $(AM_CFLAGS) $(REF_CFLAGS)
 ref_stages_ldadd = $(OPENBLAS_LIBS) $(CHECK_LIBS)
