@@ -19,7 +19,8 @@ check_scripts = \
 	tests/check-includes-selftest.sh \
 	tests/check-install.sh \
 	tests/check-man.sh \
-	tests/check-quickstart.sh
+	tests/check-quickstart.sh \
+	tests/test-verify-cli.sh
 
 EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/strip-comments.awk
 
@@ -62,7 +63,7 @@ tests_test_ref_vectors_SOURCES = tests/test_ref_vectors.c $(ref_run)
 ref_stages = \
 	tests/test_ref_stages.c tests/run.h \
 	ref/blas_threads.c ref/shape.c
-EXTRA_DIST += tests/ref_gelu_tmpl.c
+EXTRA_DIST += tests/ref_gelu_tmpl.c tests/ref_linear_tmpl.c tests/ref_norm_tmpl.c
 ref_stages_cppflags = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)
 ref_stages_cflags = $(AM_CFLAGS) $(REF_CFLAGS)
 ref_stages_ldadd = $(OPENBLAS_LIBS) $(CHECK_LIBS)
@@ -110,3 +111,11 @@ tests_test_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_test_report_LDADD = $(LDADD) $(JANSSON_LIBS)
 tests_test_run_SOURCES = tests/test_run.c tests/fakes.c tests/fakes.h tests/run.h
 tests_test_verdict_SOURCES = tests/test_verdict.c tests/run.h
+
+# Plug-ins, one good, one broken, and the program as people type it.
+check_LTLIBRARIES += tests/plugin_broken.la tests/plugin_ref.la
+tests_plugin_broken_la_SOURCES = tests/plugin_broken.c
+tests_plugin_broken_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_plugin_ref_la_SOURCES = tests/plugin_ref.c
+tests_plugin_ref_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_plugin_ref_la_LIBADD = ref/libttt_ref.la
