@@ -14,6 +14,7 @@ TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)
 
 check_scripts = \
+	tests/check-bench.sh \
 	tests/check-headers.sh \
 	tests/check-includes.sh \
 	tests/check-includes-selftest.sh \
@@ -87,6 +88,7 @@ tests_test_ref_stages_bf16_LDADD = $(ref_stages_ldadd)
 
 # The harness's library.
 check_PROGRAMS += \
+	tests/test_bench \
 	tests/test_buffer \
 	tests/test_metrics \
 	tests/test_rng \
@@ -95,6 +97,9 @@ check_PROGRAMS += \
 	tests/test_shapes \
 	tests/test_tensors \
 	tests/test_text
+tests_test_bench_SOURCES = tests/test_bench.c tests/run.h
+tests_test_bench_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(OPENBLAS_CFLAGS)
+tests_test_bench_LDADD = $(LDADD) $(JANSSON_LIBS) $(OPENBLAS_LIBS)
 tests_test_buffer_SOURCES = tests/test_buffer.c tests/run.h
 tests_test_metrics_SOURCES = tests/test_metrics.c tests/run.h
 tests_test_rng_SOURCES = tests/test_rng.c tests/run.h

@@ -13,6 +13,7 @@ trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
 failures=0
 small='b1h3n40c16f16d32g2 eps=1e-6 dist=unit seed=3'
+strong='b1h3n40c16f16d32g2 eps=1e-6 dist=strong seed=3'
 
 complain() {
     echo "FAILED: $*" >&2
@@ -189,7 +190,7 @@ ground_truth() {
 }
 
 reports() {
-    run 0 --case "$small" --case "$small causal=1" --json r.json --junit r.xml
+    run 0 --case "$small" --case "$strong causal=1" --json r.json --junit r.xml
     [ "$(grep -c '^PASS' out)" -eq 4 ] || complain 'not two cases with two candidates each'
     said 'interim' out
     if command -v python3 >python 2>&1; then
