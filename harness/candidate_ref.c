@@ -28,6 +28,16 @@ static enum ttt_status reference_supports(void *self, const struct ttt_mlp_shape
     return r->query[direction](shape, &options, &bytes);
 }
 
+static size_t reference_workspace(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction,
+                                  int threads)
+{
+    const struct reference *r = self;
+    const struct ttt_ref_options options = {.threads = threads, .exact_outputs = r->exact_outputs};
+    size_t bytes = 0;
+    r->query[direction](shape, &options, &bytes);
+    return bytes;
+}
+
 static enum ttt_status reserve_workspace(struct reference *r, const struct ttt_mlp_shape *shape,
                                          enum ttt_direction direction, const struct ttt_ref_options *options)
 {
@@ -106,6 +116,7 @@ const struct ttt_candidate ttt_candidate_ref_f64 = {
     .supports = reference_supports,
     .forward = reference_forward,
     .backward = reference_backward,
+    .workspace = reference_workspace,
     .close = reference_close,
 };
 
@@ -119,6 +130,7 @@ const struct ttt_candidate ttt_candidate_ref_f32 = {
     .supports = reference_supports,
     .forward = reference_forward,
     .backward = reference_backward,
+    .workspace = reference_workspace,
     .close = reference_close,
 };
 
@@ -132,6 +144,7 @@ const struct ttt_candidate ttt_candidate_ref_bf16 = {
     .supports = reference_supports,
     .forward = reference_forward,
     .backward = reference_backward,
+    .workspace = reference_workspace,
     .close = reference_close,
 };
 
@@ -145,6 +158,7 @@ const struct ttt_candidate ttt_candidate_contract = {
     .supports = reference_supports,
     .forward = reference_forward,
     .backward = reference_backward,
+    .workspace = reference_workspace,
     .close = reference_close,
 };
 
