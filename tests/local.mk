@@ -6,8 +6,9 @@ LDADD = harness/libttt_harness.la ref/libttt_ref.la $(CHECK_LIBS)
 
 AM_TESTS_ENVIRONMENT = \
 	TTT_SRCDIR='$(abs_top_srcdir)'; TTT_BUILDDIR='$(abs_top_builddir)'; TTT_VECTORS='$(abs_top_srcdir)/tests/vectors'; \
+	TTT_PROGRAMS='$(bin_PROGRAMS)'; \
 	CC='$(CC)'; CXX17='$(CXX17)'; SANITIZE_CFLAGS='$(SANITIZE_CFLAGS)'; MAKE='$(MAKE)'; \
-	export TTT_SRCDIR TTT_BUILDDIR TTT_VECTORS CC CXX17 SANITIZE_CFLAGS MAKE;
+	export TTT_SRCDIR TTT_BUILDDIR TTT_VECTORS TTT_PROGRAMS CC CXX17 SANITIZE_CFLAGS MAKE;
 
 TESTS += $(check_PROGRAMS) $(check_scripts)
 TEST_EXTENSIONS = .sh
