@@ -135,3 +135,6 @@ tests_plugin_broken_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /no
 tests_plugin_ref_la_SOURCES = tests/plugin_ref.c
 tests_plugin_ref_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
 tests_plugin_ref_la_LIBADD = ref/libttt_ref.la
+
+check_PROGRAMS += tests/test_gradcheck
+tests_test_gradcheck_SOURCES = tests/test_gradcheck.c tests/run.h
