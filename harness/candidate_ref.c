@@ -106,6 +106,11 @@ static struct reference contract = {
     .exact_outputs = 1,
 };
 
+static struct reference c128 = {
+    .query = {ttt_ref_mlp_forward_workspace_c128, NULL},
+    .forward = ttt_ref_mlp_forward_c128,
+};
+
 const struct ttt_candidate ttt_candidate_ref_f64 = {
     .abi = TTT_CANDIDATE_ABI,
     .name = "ref-f64",
@@ -159,6 +164,17 @@ const struct ttt_candidate ttt_candidate_contract = {
     .forward = reference_forward,
     .backward = reference_backward,
     .workspace = reference_workspace,
+    .close = reference_close,
+};
+
+const struct ttt_candidate ttt_candidate_ref_c128 = {
+    .abi = TTT_CANDIDATE_ABI,
+    .name = "ref-c128",
+    .about = "ref-f64 in complex double, forward only",
+    .types = TTT_TYPES_F64,
+    .deterministic = 1,
+    .self = &c128,
+    .forward = reference_forward,
     .close = reference_close,
 };
 

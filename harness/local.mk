@@ -17,6 +17,8 @@ harness_libttt_harness_la_SOURCES = \
 	harness/dump.c harness/dump.h \
 	harness/flops.c harness/flops.h \
 	harness/given.c harness/given.h \
+	harness/gradcheck.c harness/gradcheck.h \
+	harness/gradproof.c harness/gradproof.h \
 	harness/json.c harness/json.h \
 	harness/junit.c harness/junit.h \
 	harness/machine.c harness/machine.h \
