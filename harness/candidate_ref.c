@@ -28,6 +28,16 @@ static enum ttt_status reference_supports(void *self, const struct ttt_mlp_shape
     return r->query[direction](shape, &options, &bytes);
 }
 
+static size_t reference_workspace(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction,
+                                  int threads)
+{
+    const struct reference *r = self;
+    const struct ttt_ref_options options = {.threads = threads, .exact_outputs = r->exact_outputs};
+    size_t bytes = 0;
+    r->query[direction](shape, &options, &bytes);
+    return bytes;
+}
+
 static enum ttt_status reserve_workspace(struct reference *r, const struct ttt_mlp_shape *shape,
                                          enum ttt_direction direction, const struct ttt_ref_options *options)
 {
@@ -96,6 +106,11 @@ static struct reference contract = {
     .exact_outputs = 1,
 };
 
+static struct reference c128 = {
+    .query = {ttt_ref_mlp_forward_workspace_c128, NULL},
+    .forward = ttt_ref_mlp_forward_c128,
+};
+
 const struct ttt_candidate ttt_candidate_ref_f64 = {
     .abi = TTT_CANDIDATE_ABI,
     .name = "ref-f64",
@@ -106,6 +121,7 @@ const struct ttt_candidate ttt_candidate_ref_f64 = {
     .supports = reference_supports,
     .forward = reference_forward,
     .backward = reference_backward,
+    .workspace = reference_workspace,
     .close = reference_close,
 };
 
@@ -119,6 +135,7 @@ const struct ttt_candidate ttt_candidate_ref_f32 = {
     .supports = reference_supports,
     .forward = reference_forward,
     .backward = reference_backward,
+    .workspace = reference_workspace,
     .close = reference_close,
 };
 
@@ -132,6 +149,7 @@ const struct ttt_candidate ttt_candidate_ref_bf16 = {
     .supports = reference_supports,
     .forward = reference_forward,
     .backward = reference_backward,
+    .workspace = reference_workspace,
     .close = reference_close,
 };
 
@@ -145,6 +163,18 @@ const struct ttt_candidate ttt_candidate_contract = {
     .supports = reference_supports,
     .forward = reference_forward,
     .backward = reference_backward,
+    .workspace = reference_workspace,
+    .close = reference_close,
+};
+
+const struct ttt_candidate ttt_candidate_ref_c128 = {
+    .abi = TTT_CANDIDATE_ABI,
+    .name = "ref-c128",
+    .about = "ref-f64 in complex double, forward only",
+    .types = TTT_TYPES_F64,
+    .deterministic = 1,
+    .self = &c128,
+    .forward = reference_forward,
     .close = reference_close,
 };
 

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 noinst_LTLIBRARIES += harness/libttt_harness.la
-harness_libttt_harness_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
-harness_libttt_harness_la_LIBADD = ref/libttt_ref.la $(JANSSON_LIBS)
+harness_libttt_harness_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(OPENBLAS_CFLAGS)
+harness_libttt_harness_la_LIBADD = ref/libttt_ref.la $(JANSSON_LIBS) $(OPENBLAS_LIBS)
 harness_libttt_harness_la_SOURCES = \
 	harness/arguments.c harness/arguments.h \
+	harness/bench.c harness/bench.h \
+	harness/bench_report.c harness/bench_report.h \
+	harness/bench_table.c \
 	harness/blocks.c harness/blocks.h \
 	harness/buffer.c harness/buffer.h \
 	harness/candidate_ref.c \
@@ -12,12 +15,16 @@ harness_libttt_harness_la_SOURCES = \
 	harness/command.c harness/command.h \
 	harness/distributions.c harness/distributions.h \
 	harness/dump.c harness/dump.h \
+	harness/flops.c harness/flops.h \
 	harness/given.c harness/given.h \
+	harness/gradcheck.c harness/gradcheck.h \
+	harness/gradproof.c harness/gradproof.h \
 	harness/json.c harness/json.h \
 	harness/junit.c harness/junit.h \
 	harness/machine.c harness/machine.h \
 	harness/metrics.c harness/metrics.h \
 	harness/output.c harness/output.h \
+	harness/peak.c harness/peak.h \
 	harness/progress.c harness/progress.h \
 	harness/relations.c harness/relations.h \
 	harness/report.c harness/report.h \
@@ -28,6 +35,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/safetensors_case.c \
 	harness/safetensors_write.c \
 	harness/shapes.c harness/shapes.h \
+	harness/spread.c harness/spread.h \
 	harness/suite.c harness/suite.h \
 	harness/summary.h \
 	harness/table.c harness/table.h \
@@ -45,6 +53,10 @@ ttt_verify_SOURCES = \
 	harness/options.c harness/options.h \
 	harness/ttt-verify.c
 ttt_verify_LDADD = harness/libttt_harness.la ref/libttt_ref.la
+
+bin_PROGRAMS += ttt-bench
+ttt_bench_SOURCES = harness/bench_options.c harness/bench_options.h harness/ttt-bench.c
+ttt_bench_LDADD = harness/libttt_harness.la ref/libttt_ref.la
 
 # The source revision, as reports print it: from git, or from the file that `make dist` left.
 nodist_harness_libttt_harness_la_SOURCES = revision.h

@@ -4,16 +4,21 @@
 
 LDADD = harness/libttt_harness.la ref/libttt_ref.la $(CHECK_LIBS)
 
+# OMP_WAIT_POLICY: tests run side by side, with more threads than cores; threads that wait by spinning would take the
+# cores from those that work.
 AM_TESTS_ENVIRONMENT = \
+	OMP_WAIT_POLICY=passive; export OMP_WAIT_POLICY; \
 	TTT_SRCDIR='$(abs_top_srcdir)'; TTT_BUILDDIR='$(abs_top_builddir)'; TTT_VECTORS='$(abs_top_srcdir)/tests/vectors'; \
+	TTT_PROGRAMS='$(bin_PROGRAMS)'; \
 	CC='$(CC)'; CXX17='$(CXX17)'; SANITIZE_CFLAGS='$(SANITIZE_CFLAGS)'; MAKE='$(MAKE)'; \
-	export TTT_SRCDIR TTT_BUILDDIR TTT_VECTORS CC CXX17 SANITIZE_CFLAGS MAKE;
+	export TTT_SRCDIR TTT_BUILDDIR TTT_VECTORS TTT_PROGRAMS CC CXX17 SANITIZE_CFLAGS MAKE;
 
 TESTS += $(check_PROGRAMS) $(check_scripts)
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)
 
 check_scripts = \
+	tests/check-bench.sh \
 	tests/check-headers.sh \
 	tests/check-includes.sh \
 	tests/check-includes-selftest.sh \
@@ -53,17 +58,25 @@ tests_test_ref_sequence_SOURCES = tests/test_ref_sequence.c $(ref_run)
 tests_test_ref_sequence_CPPFLAGS = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)
 tests_test_ref_sequence_LDADD = $(LDADD) $(OPENBLAS_LIBS)
 
+check_PROGRAMS += tests/test_ref_gradients
+tests_test_ref_gradients_SOURCES = tests/test_ref_gradients.c $(ref_run)
+
 check_PROGRAMS += tests/test_ref_nonfinite
 tests_test_ref_nonfinite_SOURCES = tests/test_ref_nonfinite.c $(ref_run)
 
 check_PROGRAMS += tests/test_ref_vectors
 tests_test_ref_vectors_SOURCES = tests/test_ref_vectors.c $(ref_run)
 
+# What is hidden in the reference's library.
+check_PROGRAMS += tests/test_ref_round tests/test_ref_shape
+tests_test_ref_round_SOURCES = tests/test_ref_round.c tests/run.h
+tests_test_ref_shape_SOURCES = tests/test_ref_shape.c tests/run.h ref/shape.c
+
 # The stages of the reference, which are static: the file of one precision is compiled into the test.
 ref_stages = \
 	tests/test_ref_stages.c tests/run.h \
 	ref/blas_threads.c ref/shape.c
-EXTRA_DIST += tests/ref_gelu_tmpl.c
+EXTRA_DIST += tests/ref_gelu_tmpl.c tests/ref_linear_tmpl.c tests/ref_norm_tmpl.c
 ref_stages_cppflags = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)
 ref_stages_cflags = $(AM_CFLAGS) $(REF_CFLAGS)
 ref_stages_ldadd = $(OPENBLAS_LIBS) $(CHECK_LIBS)
@@ -84,6 +97,7 @@ tests_test_ref_stages_bf16_LDADD = $(ref_stages_ldadd)
 
 # The harness's library.
 check_PROGRAMS += \
+	tests/test_bench \
 	tests/test_buffer \
 	tests/test_metrics \
 	tests/test_rng \
@@ -92,6 +106,9 @@ check_PROGRAMS += \
 	tests/test_shapes \
 	tests/test_tensors \
 	tests/test_text
+tests_test_bench_SOURCES = tests/test_bench.c tests/run.h
+tests_test_bench_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(OPENBLAS_CFLAGS)
+tests_test_bench_LDADD = $(LDADD) $(JANSSON_LIBS) $(OPENBLAS_LIBS)
 tests_test_buffer_SOURCES = tests/test_buffer.c tests/run.h
 tests_test_metrics_SOURCES = tests/test_metrics.c tests/run.h
 tests_test_rng_SOURCES = tests/test_rng.c tests/run.h
@@ -119,3 +136,6 @@ tests_plugin_broken_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /no
 tests_plugin_ref_la_SOURCES = tests/plugin_ref.c
 tests_plugin_ref_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
 tests_plugin_ref_la_LIBADD = ref/libttt_ref.la
+
+check_PROGRAMS += tests/test_gradcheck
+tests_test_gradcheck_SOURCES = tests/test_gradcheck.c tests/run.h

@@ -13,6 +13,7 @@ trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
 failures=0
 small='b1h3n40c16f16d32g2 eps=1e-6 dist=unit seed=3'
+strong='b1h3n40c16f16d32g2 eps=1e-6 dist=strong seed=3'
 
 complain() {
     echo "FAILED: $*" >&2
@@ -67,12 +68,13 @@ usage() {
     refused '--vectors does not go with --judge' --judge x --vectors y
     refused '--json does not go with --dump' --dump x --case "$small" --json y
     refused '--quiet does not go with --list' --list --quiet
+    refused '--case does not go with --prove-gradients' --prove-gradients --case "$small"
     refused '--dump takes exactly one --case' --dump x
     refused '--dump takes exactly one --case' --dump x --case "$small" --case "$small"
     refused 'name the same file' --json x --junit x --case "$small"
     refused 'cannot write' --json nonesuch/x --case "$small"
     refused 'cannot write' --junit "$scratch" --case "$small"
-    [ -z "$(ls "$scratch" | grep -v -e '^out$' -e '^err$')" ] || complain 'a refused command left a file behind'
+    [ "$(echo *)" = 'err out' ] || complain 'a refused command left a file behind'
 }
 
 information() {
@@ -135,8 +137,8 @@ dump_and_judge() {
         run 0 --judge good.safetensors
         run 0 --judge good.safetensors --direction backward --json judged.json
         run 0 --case "$small $form" --candidate ref-bf16 --direction backward --json run.json
-        grep inputs_hash judged.json >hash
-        grep inputs_hash run.json | cmp -s - hash || complain 'the inputs of a dump are not those of its case'
+        grep inputs_hash judged.json >hash.txt
+        grep inputs_hash run.json | cmp -s - hash.txt || complain 'the inputs of a dump are not those of its case'
     done
     run 0 --dump forward.safetensors --case "$small" --candidate ref-f32 --direction forward
     run 0 --judge forward.safetensors
@@ -189,7 +191,7 @@ ground_truth() {
 }
 
 reports() {
-    run 0 --case "$small" --case "$small causal=1" --json r.json --junit r.xml
+    run 0 --case "$small" --case "$strong causal=1" --json r.json --junit r.xml
     [ "$(grep -c '^PASS' out)" -eq 4 ] || complain 'not two cases with two candidates each'
     said 'interim' out
     if command -v python3 >python 2>&1; then

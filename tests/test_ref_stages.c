@@ -48,10 +48,15 @@ static long double operand_of(long double x)
 }
 
 #include "tests/ref_gelu_tmpl.c"
+#include "tests/ref_norm_tmpl.c"
+
+#include "tests/ref_linear_tmpl.c"
 
 int main(void)
 {
     Suite *suite = suite_create(TTT_REF_FILE);
     suite_add_tcase(suite, gelu_tests());
+    suite_add_tcase(suite, norm_tests());
+    suite_add_tcase(suite, linear_tests());
     return run_suite(suite);
 }

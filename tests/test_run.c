@@ -336,6 +336,7 @@ int main(void)
 {
     Suite *suite = suite_create("run");
     TCase *tests = tcase_create("run");
+    tcase_set_timeout(tests, 120); /* of many threads on few processors */
     tcase_add_test(tests, references_pass);
     tcase_add_test(tests, bf16_error_is_between_contract_and_bound);
     tcase_add_loop_test(tests, each_fault_is_named, 0, (int)(sizeof faults / sizeof faults[0]));
