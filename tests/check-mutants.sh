@@ -4,7 +4,6 @@
 # that does not say what it seems to say.
 set -u
 srcdir=${TTT_SRCDIR:-.} builddir=${TTT_BUILDDIR:-.}
-here=$srcdir/tests/mutants
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 failed=0

@@ -98,7 +98,7 @@ static int is_canary(const struct mutant *m)
 
 static int choose(struct session *s)
 {
-    s->list = calloc(s->corpus.count + 1, sizeof *s->list);
+    s->list = calloc(s->corpus.count + 1, sizeof(void *));
     s->outcomes = calloc(s->corpus.count + 1, sizeof *s->outcomes);
     if (!s->list || !s->outcomes)
         return fail(s, "out of memory");
@@ -152,6 +152,10 @@ static int run(struct session *s)
         return status;
     struct score score = {s->list + s->canaries, s->outcomes + s->canaries, s->count - s->canaries, 0};
     pool_run(&s->trial, score.list, score.count, s->jobs, s->outcomes + s->canaries, tell);
+    if (trial_clean_again(&s->trial, s->error, sizeof s->error) != 0) {
+        printf("VOID: %s\n", s->error);
+        return EXIT_FAILED;
+    }
     clock_gettime(CLOCK_MONOTONIC, &end);
     score.seconds = (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec);
     score_print(stdout, &score);

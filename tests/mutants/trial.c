@@ -32,7 +32,7 @@ static void remove_folder(const char *path)
 static int fails_itself(struct outcome *out, const char *what, int status, const char *log)
 {
     out->end = END_ERROR;
-    snprintf(out->error, sizeof out->error, "%s (status %d); see %s", what, status, log);
+    snprintf(out->error, sizeof out->error, "%s (status %d); see %.150s", what, status, log);
     return -1;
 }
 
@@ -107,23 +107,30 @@ static int dump_all(const struct trial *trial, const char *folder, int compare)
     return 0;
 }
 
-int trial_clean(const struct trial *trial, char *error, size_t error_size)
+int trial_clean_again(const struct trial *trial, char *error, size_t error_size)
 {
     char folder[PATH_TEXT];
     struct outcome out = {.end = END_SURVIVED};
     folder_of(trial, &clean, folder);
-    if (build_mutant(&trial->build, &clean, folder, error, error_size) != 0)
-        return -1;
     const int killed = judge_all(trial, folder, &out);
     if (killed > 0)
         snprintf(error, error_size, "the clean build was failed: %s %s in %s (%s)", out.failure.gate,
                  out.failure.tensor, out.failure.case_text, out.failure.detail);
     else if (killed < 0)
         snprintf(error, error_size, "the clean build: %s", out.error);
-    else if (dump_all(trial, folder, 0) != 0)
-        snprintf(error, error_size, "the outputs of the clean build cannot be written");
-    else
+    return killed == 0 ? 0 : -1;
+}
+
+int trial_clean(const struct trial *trial, char *error, size_t error_size)
+{
+    char folder[PATH_TEXT];
+    folder_of(trial, &clean, folder);
+    if (build_mutant(&trial->build, &clean, folder, error, error_size) != 0 ||
+        trial_clean_again(trial, error, error_size) != 0)
+        return -1;
+    if (dump_all(trial, folder, 0) == 0)
         return 0;
+    snprintf(error, error_size, "the outputs of the clean build cannot be written");
     return -1;
 }
 

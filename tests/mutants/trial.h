@@ -32,6 +32,9 @@ struct trial {
  * must live.  0, or -1 with one line in `error`. */
 int trial_clean(const struct trial *trial, char *error, size_t error_size);
 
+/* Does the clean build still live?  (What kills it now, a judge that was replaced say, has killed mutants, too.) */
+int trial_clean_again(const struct trial *trial, char *error, size_t error_size);
+
 /* Build and judge; what was built is removed, unless the mutant lived or something went wrong. */
 void trial_run(const struct trial *trial, const struct mutant *m, struct outcome *out);
 
