@@ -9,8 +9,9 @@ LDADD = harness/libttt_harness.la ref/libttt_ref.la $(CHECK_LIBS)
 AM_TESTS_ENVIRONMENT = \
 	OMP_WAIT_POLICY=passive; export OMP_WAIT_POLICY; \
 	TTT_SRCDIR='$(abs_top_srcdir)'; TTT_BUILDDIR='$(abs_top_builddir)'; TTT_VECTORS='$(abs_top_srcdir)/tests/vectors'; \
+	TTT_PROGRAMS='$(bin_PROGRAMS)'; \
 	CC='$(CC)'; CXX17='$(CXX17)'; SANITIZE_CFLAGS='$(SANITIZE_CFLAGS)'; MAKE='$(MAKE)'; \
-	export TTT_SRCDIR TTT_BUILDDIR TTT_VECTORS CC CXX17 SANITIZE_CFLAGS MAKE;
+	export TTT_SRCDIR TTT_BUILDDIR TTT_VECTORS TTT_PROGRAMS CC CXX17 SANITIZE_CFLAGS MAKE;
 
 TESTS += $(check_PROGRAMS) $(check_scripts)
 TEST_EXTENSIONS = .sh
@@ -138,3 +139,6 @@ tests_plugin_ref_la_LIBADD = ref/libttt_ref.la
 
 check_PROGRAMS += tests/test_gradcheck
 tests_test_gradcheck_SOURCES = tests/test_gradcheck.c tests/run.h
+
+check_PROGRAMS += tests/test_relations
+tests_test_relations_SOURCES = tests/test_relations.c tests/fakes.c tests/fakes.h tests/run.h
