@@ -27,6 +27,9 @@ harness_libttt_harness_la_SOURCES = \
 	harness/peak.c harness/peak.h \
 	harness/progress.c harness/progress.h \
 	harness/relations.c harness/relations.h \
+	harness/relations_heads.c \
+	harness/relations_resume.c \
+	harness/relations_values.c \
 	harness/report.c harness/report.h \
 	harness/result.c harness/result.h \
 	harness/rng.c harness/rng.h \
@@ -44,6 +47,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/tensors.c harness/tensors.h \
 	harness/text.c harness/text.h \
 	harness/tier0.c harness/tier0.h \
+	harness/trial.c harness/trial.h \
 	harness/verdict.c harness/verdict.h
 
 bin_PROGRAMS += ttt-verify

@@ -24,7 +24,7 @@ static const char help[] =
     "  --suite smoke|standard|release     seconds, minutes, hours\n"
     "  --case 'CASE'      one case, as a FAIL line prints it, e.g.\n"
     "                     'b1h2n192c64f64d256g4 eps=1e-6 dist=model seed=7'; repeatable\n"
-    "  --vectors FILE|DIR .safetensors whose outputs are the truth; also tries resumed runs and other group sizes\n"
+    "  --vectors FILE|DIR .safetensors whose outputs are the truth\n"
     "  --prove-gradients  instead: check the gradients of the double-precision reference against derivatives of its\n"
     "                     forward pass by the complex step and by Taylor remainders\n"
     "  --direction forward|backward|both\n"

@@ -117,8 +117,9 @@ static int run_job(struct session *s, const struct ttt_job *job, struct ttt_safe
         s->done++;
         if (!results[i].repeat || (job->path && !results[i].file))
             return fail(s, "out of memory");
-        if (run.truth_in_file &&
-            ttt_relations_run(&run, s->contenders[i].candidate, &results[i], s->error, sizeof s->error) != 0)
+        const struct ttt_candidate *candidate = s->contenders[i].candidate;
+        if (candidate && (run.truth_in_file || ttt_relations_suit(&run.c)) &&
+            ttt_relations_run(&run, candidate, &results[i], s->error, sizeof s->error) != 0)
             return -1;
     }
     return 0;

@@ -139,3 +139,6 @@ tests_plugin_ref_la_LIBADD = ref/libttt_ref.la
 
 check_PROGRAMS += tests/test_gradcheck
 tests_test_gradcheck_SOURCES = tests/test_gradcheck.c tests/run.h
+
+check_PROGRAMS += tests/test_relations
+tests_test_relations_SOURCES = tests/test_relations.c tests/fakes.c tests/fakes.h tests/run.h

@@ -235,6 +235,7 @@ START_TEST(saturated_hidden_units_stay_finite)
     make(&t, _i, "1e-6");
     for (int64_t i = 0; i < t.buffer[TTT_W1_INIT].elements; i++)
         ttt_buffer_set(&t.buffer[TTT_W1_INIT], i, 1e4 * ttt_buffer_get(&t.buffer[TTT_W1_INIT], i));
+    ttt_buffer_set(&t.buffer[TTT_B1_INIT], 1, -1e30); /* a unit at rest, whose square is no float */
     ref_run(&t, 1);
     for (enum ttt_tensor i = TTT_XQW; i < TTT_TENSOR_COUNT; i++)
         for (int64_t k = 0; k < t.buffer[i].elements; k++)
