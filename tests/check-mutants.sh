@@ -132,6 +132,10 @@ check 2 'the corpus has no canary' <<EOF
 $tame
 EOF
 
+# Every patch of the corpus still applies.
+"$builddir/tests/mutants/check-mutants" --patches --srcdir "$srcdir" "$srcdir"/tests/mutants/*.mutants >"$scratch/stale" ||
+    fail "patches that ref/ has left behind: $(cat "$scratch/stale")"
+
 # Truth and contract of ref-bf16 are the same whether it is judged alone or beside a mutant that ran before it.
 result_of_bf16() { # in a report with one case, without what is no result
     awk '/^  \{/ { text = ""; mine = 0 } { text = text $0 "\n" } /"candidate": "ref-bf16"/ { mine = 1 }

@@ -95,22 +95,43 @@ static char *apply(char *text, const struct edit *edit, char *error, size_t erro
     return patched;
 }
 
-/* ref/NAME of the source tree to `folder`/ref/NAME, patched. */
-static int copy_patched(const struct build *build, const struct mutant *m, const char *name, const char *folder,
-                        size_t *edits_made, char *error, size_t error_size)
+/* A file of the source tree, patched, to be freed; NULL with a line in `error`. */
+static char *patched(const struct build *build, const struct mutant *m, const char *file, size_t *edits_made,
+                     char *error, size_t error_size)
 {
-    char from[PATH_TEXT], to[PATH_TEXT], file[272];
-    snprintf(file, sizeof file, "ref/%.255s", name);
-    snprintf(from, sizeof from, "%s/%s", build->srcdir, file);
-    snprintf(to, sizeof to, "%s/%s", folder, file);
-    char *text = read_file(from);
+    char path[PATH_TEXT];
+    snprintf(path, sizeof path, "%s/%s", build->srcdir, file);
+    char *text = read_file(path);
     if (!text)
-        return refuse(error, error_size, "%s: %s", from, strerror(errno));
+        refuse(error, error_size, "%s: %s", path, strerror(errno));
     for (size_t i = 0; i < m->edit_count && text; i++)
         if (strcmp(m->edits[i].file, file) == 0) {
             text = apply(text, &m->edits[i], error, error_size);
             ++*edits_made;
         }
+    return text;
+}
+
+int build_check_patch(const struct build *build, const struct mutant *m, char *error, size_t error_size)
+{
+    for (size_t i = 0; i < m->edit_count; i++) {
+        size_t edits_made = 0;
+        char *text = patched(build, m, m->edits[i].file, &edits_made, error, error_size);
+        if (!text)
+            return -1;
+        free(text);
+    }
+    return 0;
+}
+
+/* ref/NAME of the source tree to `folder`/ref/NAME, patched. */
+static int copy_patched(const struct build *build, const struct mutant *m, const char *name, const char *folder,
+                        size_t *edits_made, char *error, size_t error_size)
+{
+    char to[PATH_TEXT], file[272];
+    snprintf(file, sizeof file, "ref/%.255s", name);
+    snprintf(to, sizeof to, "%s/%s", folder, file);
+    char *text = patched(build, m, file, edits_made, error, error_size);
     if (!text)
         return -1;
     const int status = write_file(to, text);

@@ -21,6 +21,9 @@ struct build {
 /* Compile what all mutants share, to build->work.  0, or -1 with one line in `error`. */
 int build_common(const struct build *build, char *error, size_t error_size);
 
+/* Does the patch apply?  0, or -1 with one line in `error`. */
+int build_check_patch(const struct build *build, const struct mutant *m, char *error, size_t error_size);
+
 /* Patch and compile `m` (edit_count 0: the clean copy) to `folder`/mutant.so, a new folder.  0, or -1 with one line in
  * `error`; a patch that does not apply is an error. */
 int build_mutant(const struct build *build, const struct mutant *m, const char *folder, char *error, size_t error_size);
