@@ -3,7 +3,8 @@
  * power-curves: for each output, and each part of it, the smallest relative fault that the judge's gates find in 95 of
  * 100 data seeds.  The faults are planted by fault.so; sizes are powers of two, found by bisection.
  *
- * Only the gates of the tensor itself count: the exact relations find a fault of one place at any size.
+ * Only the gates of the tensor itself count.  The exact relations, which find a fault of one place at any size, are not
+ * tried: fault.so says that it is not deterministic.
  */
 #include "harness/tensors.h"
 #include "harness/text.h"
