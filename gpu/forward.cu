@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The forward pass, non-causal form: C = F = 64, D = 256, bfloat16 tokens, fp32 state.
+ *
+ * One cluster of CS thread blocks works through the mini-batches of one (batch, head).  Tiles are transposed: hidden
+ * units are the rows of Z1, X2 and the state, so that each warpgroup of the chain keeps its 64 hidden units of W1 and W2
+ * in registers from the first mini-batch to the last, as fp32 accumulators that products are added onto, and the
+ * accumulators of one product are, rounded, the operand of the next.
+ *
+ * Signs: A2 = -eta gZ2 and A1 = -eta gZ1.  eta is folded in once, so F3 multiplies A2 instead of gZ2 (declared: `eta`).
+ *
+ * TIMELINE of mini-batch i (cycles as predicted for clusters of 2 / 4; measured ones are in reports/perf/NOTES.md)
+ *
+ *   chain                                            outputs (mini-batch i - 1, state i)
+ *   Z1 = K W1 + b1           256 / 208   F1          Z1b = Q W1 + b1             F6
+ *   X2 = gelu(Z1)            750 / 480               X2b = gelu(Z1b)
+ *   Z2 parts = X2 W2         315 / 187   F2          Z2b parts = X2b W2          F7
+ *   sum over the cluster     770 / 1314  exchange    sum over the cluster        exchange
+ *     meanwhile gelu'(Z1), target, checkpoint        XQW = Q + w normalize(Z2b) + b
+ *   A2 = -eta gZ2            450 / 360
+ *   gX2 = A2 W2^T            256 / 174   F3
+ *   A1 = gX2 gelu'           120 / 60
+ *   W1 += K^T A1             256 / 208   F4
+ *   next Z1; W2 += X2^T A2 behind it     F5
+ *
+ * SHARED MEMORY (bytes, clusters of 2 / 4; field by field in smem.cuh)
+ *   K, V, Q stages     65536 / 47104
+ *   X2, X2b            32768 / 16384
+ *   W1, W2, two copies 65536 / 32768
+ *   A2                  8192
+ *   Z2, Z2b parts      49152 / 32768 (cluster of 4: 16384 + 16384)
+ *   biases, sums, norm, mbarriers: about 5 KB
+ */
+#include "forward.h"
+#include "roles.cuh"
+#include "rooms/gelu.cuh"
+#include "rooms/load.cuh"
+#include "rooms/matmul.cuh"
+#include "rooms/norm.cuh"
+#include "rooms/reduce.cuh"
+#include "rooms/store.cuh"
+#include "rooms/update.cuh"
+#include "smem.cuh"
+
+namespace ttt_gpu
+{
+
+/* F1, issued and committed: Z1 = K W1 + b1 of mini-batch i.  W1 packed. */
+template <int CS>
+TTT_DEVICE void start_Z1(float (&Z1)[TILE_REGISTERS], const uint32_t (&W1)[16], const State &w, ForwardSmem<CS> &s,
+                         int i)
+{
+    start_with_bias(Z1, w.b1);
+    mbarrier_wait(&s.kv_full[i % KV_STAGES], i / KV_STAGES % 2);
+    wgmma_fence();
+    multiply<K_ALONG>(Z1, W1, s.K[i % KV_STAGES], true);
+    wgmma_commit();
+}
+
+/* From Z1 of mini-batch i, whose product is in flight with the W2 update behind it, to this rank's part of Z2; on the
+ * way state i gets its copies. */
+template <int CS>
+TTT_DEVICE void open_mini_batch(float (&Z1)[TILE_REGISTERS], float (&T)[TILE_REGISTERS],
+                                float (&Z2)[Config<CS>::Z2_REGISTERS], const uint32_t (&W1)[16], State &w,
+                                const ForwardParams &p, ForwardSmem<CS> &s, const Place &at, int i)
+{
+    using cfg = Config<CS>;
+    const int now = i % 2;
+    if (i >= 3) /* the outputs of mini-batch i - 3 were the last to read this copy */
+        bar_sync(BARRIER_STATE_FREE + now, cfg::THREADS);
+    store_tile(s.W1[now] + at.warpgroup * TILE, W1, at);
+    if (at.quad == 0) {
+        float *b1 = s.b1[now] + at.warpgroup * 64 + at.warp * 16 + at.group;
+        b1[0] = w.b1[0];
+        b1[8] = w.b1[1];
+    }
+    wgmma_wait<1>();
+    wgmma_settle(Z1);
+    uint32_t X2[16], W2[16];
+    gelu(X2, Z1, T);
+    wgmma_wait<0>();
+    wgmma_settle(w.W2);
+    store_tile(s.X2 + at.warpgroup * TILE, X2, at);
+    pack_tile(W2, w.W2);
+    store_tile(s.W2[now] + at.warpgroup * TILE, W2, at);
+    if (i > 0)
+        mbarrier_wait(&s.b2_full, (i - 1) % 2);
+    if (at.thread < F) {
+        if (i > 0)
+            update_b2(w.b2, s, at);
+        s.b2[now][at.thread] = w.b2;
+    }
+    proxy_fence();
+    bar_sync(BARRIER_CHAIN, cfg::CHAIN_THREADS);
+    if (i > 0)
+        bar_arrive(BARRIER_STATE_READY + now, cfg::THREADS);
+    wgmma_fence();
+    multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(Z2, s.X2, s.W2[now] + at.warpgroup * cfg::Z2_COLUMNS, false);
+    wgmma_commit();
+    if (at.thread == 0 && i > 0)
+        fetch_kv(p, s, at, i - 1 + KV_STAGES); /* into the stage of i - 1, which the barrier has seen finished */
+    wgmma_wait<0>();
+    wgmma_settle(Z2);
+}
+
+/* wt = w (b - (V - K)) and ww = w^2 of a thread's piece of a row of mini-batch i. */
+template <int CS>
+TTT_DEVICE void load_target(float (&wt)[Config<CS>::SPAN], float (&ww)[Config<CS>::SPAN], const ForwardSmem<CS> &s,
+                            const Span &span, int row, int i)
+{
+    constexpr int SPAN = Config<CS>::SPAN;
+    float V[SPAN], b[SPAN];
+    load_span(wt, s.K[i % KV_STAGES], row, span.column);
+    load_span(V, s.V[i % KV_STAGES], span.row, span.column);
+    load_span(b, s.norm_bias + span.column);
+    load_span(ww, s.norm_weight + span.column);
+#pragma unroll
+    for (int k = 0; k < SPAN; k++) {
+        wt[k] = ww[k] * (b[k] - (V[k] - wt[k]));
+        ww[k] *= ww[k];
+    }
+}
+
+/* The recurrence. */
+template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<CS> &s, const Place &at)
+{
+    using cfg = Config<CS>;
+    const Span span = span_of_thread<CS>(at);
+    const int row = span.row + (cfg::GATHER ? at.rank * cfg::NORM_ROWS : 0);
+    if (at.thread == 0)
+        for (int i = 0; i < KV_STAGES; i++)
+            fetch_kv(p, s, at, i);
+
+    State w;
+    load_state<CS>(w, p.init, at.sequence, at);
+    float Z1[TILE_REGISTERS], T[TILE_REGISTERS], Z2[cfg::Z2_REGISTERS];
+    uint32_t packed[16];
+    pack_tile(packed, w.W1);
+    start_Z1(Z1, packed, w, s, 0);
+    wgmma_commit(); /* in place of a W2 update */
+    open_mini_batch(Z1, T, Z2, packed, w, p, s, at, 0);
+
+    int64_t checkpoint = (int64_t)at.sequence * p.checkpoints_per_sequence;
+    int until_checkpoint = 0;
+    for (int i = 0; i < p.mini_batches; i++) {
+        const int now = i % 2;
+        if (at.thread == 0) {
+            mbarrier_arrive_expect(&s.z2_full[now], (CS - 1) * cfg::NORM_ROWS * F * 2);
+            mbarrier_arrive_expect(&s.b2_full, cfg::GATHER ? (CS - 1) * cfg::CHAIN_WARPS * F * 4 : 0);
+            if constexpr (cfg::GATHER)
+                mbarrier_arrive_expect(&s.a2_full, (CS - 1) * cfg::NORM_ROWS * F * 2);
+        }
+        send_parts<CS, cfg::NORM_ROWS>(Z2, s.Z2_parts[now][at.rank], &s.z2_full[now], at.warpgroup, at);
+
+        /* While they travel: all that needs no Z2. */
+        const int64_t token = (int64_t)i * C + row;
+        const float eta = load_eta(p, at, token);
+        gelu_grad(Z1, T);
+        wgmma_settle(Z1);
+        float wt[cfg::SPAN], ww[cfg::SPAN], A2[cfg::SPAN], b2[cfg::SPAN];
+        load_target(wt, ww, s, span, row, i);
+        load_span(b2, s.b2[now] + span.column);
+        if (until_checkpoint == 0) {
+            if (p.checkpoints.W1)
+                write_state<CS>(p.checkpoints, w, checkpoint, at);
+            checkpoint++;
+            until_checkpoint = p.checkpoint_group_size;
+        }
+        until_checkpoint--;
+
+        /* Z2 = X2 W2 + b2;  A2 = -eta gZ2, 0 in rows past the end. */
+        mbarrier_wait(&s.z2_full[now], i / 2 % 2);
+        sum_parts<CS, cfg::NORM_ROWS>(A2, s.Z2_parts[now][0], span);
+#pragma unroll
+        for (int k = 0; k < cfg::SPAN; k++)
+            A2[k] += b2[k];
+        norm_l2_grad(A2, wt, ww, p.eps, eta);
+#pragma unroll
+        for (int k = 0; k < cfg::SPAN; k++)
+            A2[k] = token < p.seq_len ? A2[k] : 0.0f;
+        store_A2(s, A2, row, span.column, at);
+        if constexpr (cfg::GATHER)
+            mbarrier_wait(&s.a2_full, now);
+        proxy_fence();
+        if constexpr (!cfg::GATHER)
+            bar_sync(BARRIER_CHAIN, cfg::CHAIN_THREADS);
+
+        /* F3: gX2 = A2 W2^T, still times -eta. */
+        float A1[TILE_REGISTERS];
+        wgmma_fence();
+        multiply<K_ALONG, K_ALONG, 4>(A1, s.W2[now] + at.warpgroup * TILE, s.A2, false);
+        wgmma_commit();
+        int column = span.column;
+        sum_rows<cfg::SPAN / 2, cfg::ROW_THREADS>(A2, column, at.lane);
+        send_b2(s, {A2[0], A2[1]}, column, at);
+        wgmma_wait<0>();
+        wgmma_settle(A1);
+#pragma unroll
+        for (int k = 0; k < TILE_REGISTERS; k++)
+            A1[k] *= Z1[k];
+
+        /* F4: W1 += K^T A1. */
+        pack_tile(packed, A1);
+        wgmma_fence();
+        multiply<K_DOWN>(w.W1, packed, s.K[i % KV_STAGES], true);
+        wgmma_commit();
+        update_b1(w.b1, A1);
+        wgmma_wait<0>();
+        wgmma_settle(w.W1);
+
+        /* The next mini-batch (one past the end: of zeros), with F5, W2 += X2^T A2, behind its first product. */
+        uint32_t W1[16];
+        pack_tile(W1, w.W1);
+        start_Z1(Z1, W1, w, s, i + 1);
+        multiply<K_ALONG, K_DOWN, 4>(w.W2, s.X2 + at.warpgroup * TILE, s.A2, true);
+        wgmma_commit();
+        open_mini_batch(Z1, T, Z2, W1, w, p, s, at, i + 1);
+    }
+    if (p.last.W1)
+        write_state<CS>(p.last, w, at.sequence, at);
+}
+
+/* XQW of a thread's piece of a row of mini-batch i, from its Z2b. */
+template <int CS>
+TTT_DEVICE void write_output(float (&Z2b)[Config<CS>::SPAN], const ForwardParams &p, const ForwardSmem<CS> &s,
+                             const Span &span, const Place &at, int i)
+{
+    constexpr int SPAN = Config<CS>::SPAN;
+    const int row = at.rank * Config<CS>::OUTPUT_ROWS + span.row;
+    const int64_t token = (int64_t)i * C + row;
+    normalize(Z2b, p.eps);
+    float w[SPAN], b[SPAN], Q[SPAN];
+    load_span(w, s.norm_weight + span.column);
+    load_span(b, s.norm_bias + span.column);
+    load_span(Q, s.Q[i % Q_STAGES], row, span.column);
+#pragma unroll
+    for (int k = 0; k < SPAN; k++)
+        Z2b[k] = Q[k] + fmaf(w[k], Z2b[k], b[k]);
+    uint4 packed[SPAN / 8];
+    pack_span(packed, Z2b);
+    if (token < p.seq_len) {
+        uint4 *to = reinterpret_cast<uint4 *>(p.XQW + (at.sequence * p.seq_len + token) * F + span.column);
+#pragma unroll
+        for (int j = 0; j < SPAN / 8; j++)
+            to[j] = packed[j];
+    }
+}
+
+/* XQW = Q + w normalize(gelu(Q W1 + b1) W2 + b2) + b of every mini-batch, with the state that it left. */
+template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSmem<CS> &s, const Place &at)
+{
+    using cfg = Config<CS>;
+    const Span span = span_of_thread<CS>(at);
+    if (at.thread == 0)
+        for (int i = 0; i < Q_STAGES; i++)
+            fetch_q(p, s, at, i);
+
+    for (int i = 0; i < p.mini_batches; i++) {
+        const int now = i % 2, state = (i + 1) % 2;
+        mbarrier_wait(&s.q_full[i % Q_STAGES], i / Q_STAGES % 2);
+        bar_sync(BARRIER_STATE_READY + state, cfg::THREADS);
+
+        /* F6, a tile of 64 hidden units after the other. */
+        for (int tile = 0; tile < cfg::HIDDEN_TILES; tile++) {
+            float Z1b[TILE_REGISTERS], T[TILE_REGISTERS];
+            const float *b1 = s.b1[state] + tile * 64 + at.warp * 16 + at.group;
+            start_with_bias(Z1b, {b1[0], b1[8]});
+            wgmma_fence();
+            multiply<K_ALONG, K_ALONG, 4>(Z1b, s.W1[state] + tile * TILE, s.Q[i % Q_STAGES], true);
+            wgmma_commit();
+            wgmma_wait<0>();
+            wgmma_settle(Z1b);
+            uint32_t X2b[16];
+            gelu(X2b, Z1b, T);
+            store_tile(s.X2b + tile * TILE, X2b, at);
+        }
+        proxy_fence();
+        bar_sync(BARRIER_OUTPUT, cfg::OUTPUT_THREADS);
+        if (at.thread == 0 && i > 0)
+            fetch_q(p, s, at, i - 1 + Q_STAGES);
+
+        /* F7 */
+        float Z2b[TILE_REGISTERS], row[cfg::SPAN], b2[cfg::SPAN];
+        wgmma_fence();
+        multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(Z2b, s.X2b, s.W2[state], false);
+        wgmma_commit();
+        load_span(b2, s.b2[state] + span.column);
+        wgmma_wait<0>();
+        wgmma_settle(Z2b);
+        if (i + 3 <= p.mini_batches) /* as long as the chain will write this copy again */
+            bar_arrive(BARRIER_STATE_FREE + state, cfg::THREADS);
+        if (at.thread == 0)
+            mbarrier_arrive_expect(&s.z2b_full[now], (CS - 1) * cfg::OUTPUT_ROWS * F * 2);
+        send_parts<CS, cfg::OUTPUT_ROWS>(Z2b, s.Z2b_parts[now][at.rank], &s.z2b_full[now], 0, at);
+        mbarrier_wait(&s.z2b_full[now], i / 2 % 2);
+        sum_parts<CS, cfg::OUTPUT_ROWS>(row, s.Z2b_parts[now][0], span);
+#pragma unroll
+        for (int k = 0; k < cfg::SPAN; k++)
+            row[k] += b2[k];
+        write_output(row, p, s, span, at, i);
+    }
+}
+
+/* Barriers and the constants of the head; then every block of the cluster may send to every other. */
+template <int CS> TTT_DEVICE void set_up(const ForwardParams &p, ForwardSmem<CS> &s)
+{
+    using cfg = Config<CS>;
+    const int head = (int)(blockIdx.x / CS) % p.heads;
+    if (threadIdx.x == 0) {
+        for (int i = 0; i < KV_STAGES; i++)
+            mbarrier_init(&s.kv_full[i], 1);
+        for (int i = 0; i < Q_STAGES; i++)
+            mbarrier_init(&s.q_full[i], 1);
+        for (int i = 0; i < 2; i++) {
+            mbarrier_init(&s.z2_full[i], cfg::CHAIN_WARPS + 1);
+            mbarrier_init(&s.z2b_full[i], cfg::OUTPUT_THREADS / WARP + 1);
+        }
+        mbarrier_init(&s.a2_full, cfg::CHAIN_WARPS + 1);
+        mbarrier_init(&s.b2_full, cfg::CHAIN_WARPS + 1);
+        mbarrier_init_fence();
+        tensor_map_prefetch(&p.XQ);
+        tensor_map_prefetch(&p.XK);
+        tensor_map_prefetch(&p.XV);
+    }
+    if (threadIdx.x < F) {
+        s.norm_weight[threadIdx.x] = p.ttt_norm_weight[head * F + threadIdx.x];
+        s.norm_bias[threadIdx.x] = p.ttt_norm_bias[head * F + threadIdx.x];
+    }
+    __syncthreads();
+    cluster_arrive();
+    cluster_wait();
+}
+
+template <int CS>
+__global__ void __cluster_dims__(CS, 1, 1) __launch_bounds__(Config<CS>::THREADS, 1)
+    forward_kernel(const __grid_constant__ ForwardParams p)
+{
+    using cfg = Config<CS>;
+    extern __shared__ __align__(SWIZZLE_BYTES) unsigned char shared_memory[];
+    ForwardSmem<CS> &s = *reinterpret_cast<ForwardSmem<CS> *>(shared_memory);
+    set_up(p, s);
+    if (threadIdx.x < cfg::CHAIN_THREADS) {
+        if constexpr (cfg::MOVE_REGISTERS)
+            registers_grow<cfg::CHAIN_REGISTERS>();
+        run_chain(p, s, place_of_thread<CS>(0));
+    } else {
+        if constexpr (cfg::MOVE_REGISTERS)
+            registers_shrink<cfg::OUTPUT_REGISTERS>();
+        run_outputs(p, s, place_of_thread<CS>(cfg::CHAIN_THREADS));
+    }
+    /* No block's shared memory may go while another still sends to it. */
+    cluster_arrive();
+    cluster_wait();
+}
+
+template <int CS> static cudaError_t launch(const ForwardParams &p, int sequences, cudaStream_t stream)
+{
+    const int bytes = (int)sizeof(ForwardSmem<CS>);
+    const cudaError_t error =
+        cudaFuncSetAttribute(forward_kernel<CS>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+    if (error != cudaSuccess)
+        return error;
+    forward_kernel<CS><<<(unsigned)(sequences * CS), Config<CS>::THREADS, bytes, stream>>>(p);
+    return cudaGetLastError();
+}
+
+cudaError_t forward_launch(const ForwardParams &p, int cluster_size, int sequences, cudaStream_t stream)
+{
+    return cluster_size == 4 ? launch<4>(p, sequences, stream) : launch<2>(p, sequences, stream);
+}
+
+template <int CS> static cudaError_t resident_clusters(int *clusters)
+{
+    const int bytes = (int)sizeof(ForwardSmem<CS>);
+    const cudaError_t error =
+        cudaFuncSetAttribute(forward_kernel<CS>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+    if (error != cudaSuccess)
+        return error;
+    cudaLaunchAttribute shape = {};
+    shape.id = cudaLaunchAttributeClusterDimension;
+    shape.val.clusterDim = {CS, 1, 1};
+    cudaLaunchConfig_t config = {};
+    config.gridDim = {CS, 1, 1};
+    config.blockDim = {Config<CS>::THREADS, 1, 1};
+    config.dynamicSmemBytes = bytes;
+    config.attrs = &shape;
+    config.numAttrs = 1;
+    return cudaOccupancyMaxActiveClusters(clusters, forward_kernel<CS>, &config);
+}
+
+cudaError_t forward_resident_clusters(int cluster_size, int *clusters)
+{
+    return cluster_size == 4 ? resident_clusters<4>(clusters) : resident_clusters<2>(clusters);
+}
+
+} // namespace ttt_gpu

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Room: sums over the ranks of a cluster.  No twin in ref/: there one thread sums over all of D.
+ *
+ * Each rank holds a partial sum of Z2 (its hidden units) and sends it, in half precision (declared: `exchange`), to the
+ * ranks that normalise the row.  Sums run over ranks 0, 1, ... in fp32, so every rank gets the same bits.
+ *
+ * A row of parts has 8 chunks of 16 bytes.  Chunk 4 J + q holds columns 32 J + 8 j + 2 q + {0, 1}, j = 0 .. 3: what one
+ * thread has in its accumulators, so that it sends 16 bytes at once.  The chunks of row r are permuted by an exclusive
+ * or that keeps both the stores (two rows x four chunks) and the loads (four rows) free of bank conflicts.
+ */
+#ifndef TTT_GPU_ROOMS_REDUCE_CUH
+#define TTT_GPU_ROOMS_REDUCE_CUH
+
+#include "../ptx/math.cuh"
+#include "../roles.cuh"
+
+namespace ttt_gpu
+{
+
+/* Where chunk `chunk` of row `row` lies, in halfs. */
+TTT_DEVICE int part_offset(int row, int chunk)
+{
+    return row * F + ((chunk ^ (row % 4) ^ (row % 2 * 4)) * 8);
+}
+
+/* Sends one thread's accumulators of a 64 x (8 .. 64) tile, columns from 32 * `block` on.  ROWS is the number of rows
+ * that a rank normalises: all (every rank gets everything) or its share.  `parts` is the receiver's array for this
+ * sender; both it and `full` lie at the same place in each rank. */
+template <int CS, int ROWS, int REGISTERS>
+TTT_DEVICE void send_parts(const float (&Z2)[REGISTERS], __half *parts, uint64_t *full, int block, const Place &at)
+{
+#pragma unroll
+    for (int half_rows = 0; half_rows < 2; half_rows++) {
+        const int row = 16 * at.warp + at.group + 8 * half_rows;
+#pragma unroll
+        for (int J = 0; J < REGISTERS / 16; J++) {
+            const float *z = Z2 + 16 * J + 2 * half_rows;
+            const uint4 v = {pack_f16(z[0], z[1]), pack_f16(z[4], z[5]), pack_f16(z[8], z[9]), pack_f16(z[12], z[13])};
+            __half *here = parts + part_offset(row % ROWS, 4 * (block + J) + at.quad);
+#pragma unroll
+            for (int rank = 0; rank < CS; rank++) {
+                if (ROWS < C && rank != row / ROWS)
+                    continue;
+                if (rank == at.rank)
+                    *reinterpret_cast<uint4 *>(here) = v;
+                else
+                    store_async(cluster_address(shared_address(here), rank), v,
+                                cluster_address(shared_address(full), rank));
+            }
+        }
+    }
+    warp_arrive(full, at);
+}
+
+/* x = sum over ranks of a thread's piece of a row; `parts` [CS, ROWS, F]. */
+template <int CS, int ROWS, int SPAN>
+TTT_DEVICE void sum_parts(float (&x)[SPAN], const __half *parts, const Span &span)
+{
+    const int j = span.column / 8;
+#pragma unroll
+    for (int rank = 0; rank < CS; rank++) {
+#pragma unroll
+        for (int quad = 0; quad < 4; quad++) {
+            const __half *from = parts + rank * ROWS * F + part_offset(span.row, j / 4 * 4 + quad) + j % 4 * 2;
+            __half2 pair[SPAN / 8];
+            if constexpr (SPAN == 16)
+                *reinterpret_cast<uint2 *>(pair) = *reinterpret_cast<const uint2 *>(from);
+            else
+                *reinterpret_cast<uint32_t *>(pair) = *reinterpret_cast<const uint32_t *>(from);
+#pragma unroll
+            for (int k = 0; k < SPAN / 8; k++) {
+                const float2 v = __half22float2(pair[k]);
+                x[8 * k + 2 * quad] = rank == 0 ? v.x : x[8 * k + 2 * quad] + v.x;
+                x[8 * k + 2 * quad + 1] = rank == 0 ? v.y : x[8 * k + 2 * quad + 1] + v.y;
+            }
+        }
+    }
+}
+
+/* Sums over the rows of a warp: the span of x shrinks by halves until each lane is left with the sums of two columns,
+ * x[0] and x[1]; `column` moves to the first of them. */
+template <int KEEP, int ROW_BIT, int SPAN> TTT_DEVICE void sum_rows(float (&x)[SPAN], int &column, int lane)
+{
+    const bool upper = lane & ROW_BIT;
+#pragma unroll
+    for (int k = 0; k < KEEP; k++) {
+        const float sent = upper ? x[k] : x[k + KEEP];
+        const float kept = upper ? x[k + KEEP] : x[k];
+        x[k] = kept + __shfl_xor_sync(0xffffffff, sent, ROW_BIT);
+    }
+    column += upper ? KEEP : 0;
+    if constexpr (KEEP > 2)
+        sum_rows<KEEP / 2, ROW_BIT * 2>(x, column, lane);
+}
+
+} // namespace ttt_gpu
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Room: results to shared and global memory.  Twin of `write_output`: `output` in ref/.
+ */
+#ifndef TTT_GPU_ROOMS_STORE_CUH
+#define TTT_GPU_ROOMS_STORE_CUH
+
+#include "../ptx/math.cuh"
+#include "update.cuh"
+
+namespace ttt_gpu
+{
+
+/* A packed accumulator tile to a swizzled tile in shared memory. */
+TTT_DEVICE void store_tile(__nv_bfloat16 *tile, const uint32_t (&packed)[16], const Place &at)
+{
+    const int row = 16 * at.warp + at.lane % 16;
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+        const int chunk = (2 * j + at.lane / 16) ^ (row % 8);
+        store_matrix(shared_address(tile + row * F + chunk * 8), packed + 4 * j);
+    }
+}
+
+/* SPAN floats rounded to 16-byte chunks. */
+template <int SPAN> TTT_DEVICE void pack_span(uint4 (&packed)[SPAN / 8], const float (&x)[SPAN])
+{
+#pragma unroll
+    for (int j = 0; j < SPAN / 8; j++)
+        packed[j] = {pack_bf16(x[8 * j], x[8 * j + 1]), pack_bf16(x[8 * j + 2], x[8 * j + 3]),
+                     pack_bf16(x[8 * j + 4], x[8 * j + 5]), pack_bf16(x[8 * j + 6], x[8 * j + 7])};
+}
+
+/* A piece of row `row` of A2 to this rank's tile, and to the others' where ranks share the rows. */
+template <int CS, int SPAN> TTT_DEVICE void store_A2(ForwardSmem<CS> &s, const float (&x)[SPAN], int row, int column,
+                                                     const Place &at)
+{
+    uint4 packed[SPAN / 8];
+    pack_span(packed, x);
+#pragma unroll
+    for (int j = 0; j < SPAN / 8; j++) {
+        __nv_bfloat16 *here = s.A2 + row * F + ((column / 8 + j) ^ (row % 8)) * 8;
+        if constexpr (Config<CS>::GATHER) {
+#pragma unroll
+            for (int k = 1; k < CS; k++) {
+                const int rank = (at.rank + k) % CS;
+                store_async(cluster_address(shared_address(here), rank), packed[j],
+                            cluster_address(shared_address(&s.a2_full), rank));
+            }
+        }
+        *reinterpret_cast<uint4 *>(here) = packed[j];
+    }
+    if constexpr (Config<CS>::GATHER)
+        warp_arrive(&s.a2_full, at);
+}
+
+/* A thread's part of the state to global memory, as load_state reads it. */
+template <int CS> TTT_DEVICE void write_state(const StateOut &to, const State &w, int64_t index, const Place &at)
+{
+    const int hidden = at.rank * Config<CS>::HIDDEN + at.warpgroup * 64 + at.warp * 16 + at.group;
+#pragma unroll
+    for (int k = 0; k < TILE_REGISTERS; k += 2) {
+        const int h = hidden + k / 2 % 2 * 8, f = k / 4 * 8 + at.quad * 2;
+        to.W1[(index * F + f) * D + h] = w.W1[k];
+        to.W1[(index * F + f + 1) * D + h] = w.W1[k + 1];
+        *reinterpret_cast<float2 *>(to.W2 + (index * D + h) * F + f) = make_float2(w.W2[k], w.W2[k + 1]);
+    }
+    if (at.quad == 0) {
+        to.b1[index * D + hidden] = w.b1[0];
+        to.b1[index * D + hidden + 8] = w.b1[1];
+    }
+    if (at.rank == 0 && at.thread < F)
+        to.b2[index * F + at.thread] = w.b2;
+}
+
+} // namespace ttt_gpu
+
+#endif
