@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Text that comes from outside: numbers read strictly, and strings made fit for one line of a message.
+ */
+#ifndef TTT_HARNESS_TEXT_H
+#define TTT_HARNESS_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define TTT_TEXT_QUOTE 64 /* bytes for a quoted piece of text in a message */
+
+/* The first `n` bytes of `s` as printable ASCII (others as \xHH), cut with "..." where `out` is full.  Returns out. */
+const char *ttt_text_quote(char *out, size_t out_size, const char *s, size_t n);
+
+/* The `n` bytes of `s` as a decimal integer of digits only, at most `max`.  0, or -1 with *value untouched. */
+int ttt_text_to_u64(const char *s, size_t n, uint64_t max, uint64_t *value);
+
+/* The `n` bytes of `s` as a decimal number >= 0 (no sign, no hexadecimal, no "inf" or "nan"), finite and not so small
+ * that it would become 0.  0, or -1 with *value untouched. */
+int ttt_text_to_double(const char *s, size_t n, double *value);
+
+/* Bytes that hold any double as text. */
+#define TTT_TEXT_DOUBLE 32
+
+/* The shortest decimal text that reads back as exactly `x` (finite). */
+void ttt_text_from_double(char text[TTT_TEXT_DOUBLE], double x);
+
+#endif

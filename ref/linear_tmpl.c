@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Matrix products and what surrounds them: operands and bias sums.
+ * All matrices are row-major; sums over rows are kept per part (see step_tmpl.c) and added in the order of parts.
+ */
+
+/* C = alpha op(A) op(B) + beta C with op(A) [m, k], op(B) [k, n].  C is not read where beta is 0. */
+static inline void R(matmul)(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int64_t m, int64_t n, int64_t k, real alpha,
+                             const real *A, int64_t lda, const real *B, int64_t ldb, real beta, real *C, int64_t ldc)
+{
+    if (m > 0 && n > 0)
+        BLAS(gemm)(CblasRowMajor, ta, tb, (int)m, (int)n, (int)k, alpha, A, (int)lda, B, (int)ldb, beta, C, (int)ldc);
+}
+
+/* x as an operand: x itself where nothing rounds, else its rounded copy. */
+static inline const real *R(operand)(int64_t n, const real *x, real *copy)
+{
+    if (!ROUNDS)
+        return x;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        copy[i] = Q(x[i]);
+    return copy;
+}
+
+/* Elementwise passes that make an operand and the sum over rows of what it was made of.  Each writes xq [rows, n] and
+ * adds to sum [n]; xq may be x where nothing rounds. */
+
+/* xq = Q(x) */
+TTT_REF_CLONES static void R(operand_rows)(int64_t rows, int64_t n, const real *x, real *xq, real *restrict sum)
+{
+    for (int64_t r = 0; r < rows; r++) {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) {
+            const real v = x[r * n + i];
+            sum[i] += v;
+            xq[r * n + i] = Q(v);
+        }
+    }
+}
+
+/* xq = Q(eta x) */
+TTT_REF_CLONES static void R(operand_scaled_rows)(int64_t rows, int64_t n, const real *restrict eta,
+                                                  const real *restrict x, real *restrict xq, real *restrict sum)
+{
+    for (int64_t r = 0; r < rows; r++) {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) {
+            const real v = eta[r] * x[r * n + i];
+            sum[i] += v;
+            xq[r * n + i] = Q(v);
+        }
+    }
+}
+
+/* y = x y, xq = Q(eta y) */
+TTT_REF_CLONES static void R(operand_product_rows)(int64_t rows, int64_t n, const real *restrict eta,
+                                                   const real *restrict x, real *restrict y, real *restrict xq,
+                                                   real *restrict sum)
+{
+    for (int64_t r = 0; r < rows; r++) {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) {
+            const real g = x[r * n + i] * y[r * n + i], v = eta[r] * g;
+            y[r * n + i] = g;
+            sum[i] += v;
+            xq[r * n + i] = Q(v);
+        }
+    }
+}
+
+/* y = Q(x y) */
+TTT_REF_CLONES static void R(operand_chain_rows)(int64_t rows, int64_t n, const real *restrict x, real *restrict y,
+                                                 real *restrict sum)
+{
+    for (int64_t r = 0; r < rows; r++) {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) {
+            const real v = x[r * n + i] * y[r * n + i];
+            sum[i] += v;
+            y[r * n + i] = Q(v);
+        }
+    }
+}
+
+/* y = Q(u y + x slope): dZ1 = dgZ1 gX2 gelu'' + dX2 gelu' as an operand. */
+TTT_REF_CLONES static void R(operand_dZ1_rows)(int64_t rows, int64_t n, const real *restrict u, const real *restrict x,
+                                               const real *restrict slope, real *restrict y, real *restrict sum)
+{
+    for (int64_t r = 0; r < rows; r++) {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) {
+            const real v = u[r * n + i] * y[r * n + i] + x[r * n + i] * slope[r * n + i];
+            sum[i] += v;
+            y[r * n + i] = Q(v);
+        }
+    }
+}
+
+/* x = -eta (x + b): the pull-back of an update through the gradient side. */
+TTT_REF_CLONES static void R(pull_back_rows)(int64_t rows, int64_t n, const real *restrict eta, const real *restrict b,
+                                             real *restrict x)
+{
+    for (int64_t r = 0; r < rows; r++) {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            x[r * n + i] = -eta[r] * (x[r * n + i] + b[i]);
+    }
+}
+
+/* deta -= sum_i x_i m_i of each row, what an update x^T (eta g) -> m = g dS^T sends to eta; then m = -eta m. */
+TTT_REF_CLONES static void R(learning_rate_rows)(int64_t rows, int64_t n, const real *restrict eta,
+                                                 const real *restrict x, real *restrict m, real *restrict deta)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        real sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t i = 0; i < n; i++) {
+            sum += x[r * n + i] * m[r * n + i];
+            m[r * n + i] *= -eta[r];
+        }
+        deta[r] -= sum;
+    }
+}
+
+/* deta -= g db: the same for the update of a bias, db [n]. */
+TTT_REF_CLONES static void R(learning_rate_bias)(int64_t rows, int64_t n, const real *restrict g,
+                                                 const real *restrict db, real *restrict deta)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        real sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t i = 0; i < n; i++)
+            sum += g[r * n + i] * db[i];
+        deta[r] -= sum;
+    }
+}
+
+/* xq = Q(x y) */
+TTT_REF_CLONES static void R(operand_multiply)(int64_t n, const real *restrict x, const real *restrict y,
+                                               real *restrict xq)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        xq[i] = Q(x[i] * y[i]);
+}
+
+/* y += x scaled by `scale`. */
+static inline void R(add)(int64_t n, real scale, const real *restrict x, real *restrict y)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] += scale * x[i];
+}
