@@ -58,14 +58,15 @@ template <int CS> struct Config {
     static constexpr int OUTPUT_THREADS = WARPGROUP;
     static constexpr int THREADS = CHAIN_THREADS + OUTPUT_THREADS;
 
-    /* Three warpgroups start with 168 registers a thread; the outputs give some to the chain.  Two warpgroups have the
-     * largest number that there is (255) without asking. */
+    /* Three warpgroups start with 168 registers a thread, the most that the register file has for them; the outputs
+     * give some to the chain (what a block moves stays what it started with).  Two have 255 each without asking. */
     static constexpr bool MOVE_REGISTERS = THREADS > 256;
+    static constexpr int START_REGISTERS = REGISTER_FILE / THREADS / 8 * 8;
     static constexpr int CHAIN_REGISTERS = 208;
-    static constexpr int OUTPUT_REGISTERS = 96;
+    static constexpr int OUTPUT_REGISTERS = 88;
     static_assert(!MOVE_REGISTERS ||
-                      CHAIN_THREADS * CHAIN_REGISTERS + OUTPUT_THREADS * OUTPUT_REGISTERS <= REGISTER_FILE,
-                  "the register file is full");
+                      CHAIN_THREADS * CHAIN_REGISTERS + OUTPUT_THREADS * OUTPUT_REGISTERS <= THREADS * START_REGISTERS,
+                  "the chain would wait for registers for ever");
 
     /* Rows of Z2 that one rank normalises.  In a cluster of 2 both ranks do all 64 (one exchange of 8 KB: 773 cycles,
      * against 1346 for halves, whose result must travel too); in a cluster of 4 each does its own 16 and sends the

@@ -3,8 +3,8 @@
  * The forward pass, non-causal form: C = F = 64, D = 256, bfloat16 tokens, fp32 state.
  *
  * One cluster of CS thread blocks works through the mini-batches of one (batch, head).  Tiles are transposed: hidden
- * units are the rows of Z1, X2 and the state, so that each warpgroup of the chain keeps its 64 hidden units of W1 and W2
- * in registers from the first mini-batch to the last, as fp32 accumulators that products are added onto, and the
+ * units are the rows of Z1, X2 and the state, so that each warpgroup of the chain keeps its 64 hidden units of W1 and
+ * W2 in registers from the first mini-batch to the last, as fp32 accumulators that products are added onto, and the
  * accumulators of one product are, rounded, the operand of the next.
  *
  * Signs: A2 = -eta gZ2 and A1 = -eta gZ1.  eta is folded in once, so F3 multiplies A2 instead of gZ2 (declared: `eta`).
@@ -45,24 +45,21 @@
 namespace ttt_gpu
 {
 
-/* F1, issued and committed: Z1 = K W1 + b1 of mini-batch i.  W1 packed. */
+/* F1, issued and committed: Z1 += K W1 of mini-batch i.  W1 packed. */
 template <int CS>
-TTT_DEVICE void start_Z1(float (&Z1)[TILE_REGISTERS], const uint32_t (&W1)[16], const State &w, ForwardSmem<CS> &s,
-                         int i)
+TTT_DEVICE void start_Z1(float (&Z1)[TILE_REGISTERS], const uint32_t (&W1)[16], ForwardSmem<CS> &s, int i)
 {
-    start_with_bias(Z1, w.b1);
     mbarrier_wait(&s.kv_full[i % KV_STAGES], i / KV_STAGES % 2);
     wgmma_fence();
     multiply<K_ALONG>(Z1, W1, s.K[i % KV_STAGES], true);
     wgmma_commit();
 }
 
-/* From Z1 of mini-batch i, whose product is in flight with the W2 update behind it, to this rank's part of Z2; on the
- * way state i gets its copies. */
+/* From Z1 of mini-batch i, whose product is in flight with the W2 update behind it, to this rank's part of Z2 and
+ * gelu'(Z1) in Z1; on the way state i gets its copies. */
 template <int CS>
-TTT_DEVICE void open_mini_batch(float (&Z1)[TILE_REGISTERS], float (&T)[TILE_REGISTERS],
-                                float (&Z2)[Config<CS>::Z2_REGISTERS], const uint32_t (&W1)[16], State &w,
-                                const ForwardParams &p, ForwardSmem<CS> &s, const Place &at, int i)
+TTT_DEVICE void open_mini_batch(float (&Z1)[TILE_REGISTERS], float (&Z2)[Config<CS>::Z2_REGISTERS],
+                                const uint32_t (&W1)[16], State &w, ForwardSmem<CS> &s, const Place &at, int i)
 {
     using cfg = Config<CS>;
     const int now = i % 2;
@@ -74,15 +71,6 @@ TTT_DEVICE void open_mini_batch(float (&Z1)[TILE_REGISTERS], float (&T)[TILE_REG
         b1[0] = w.b1[0];
         b1[8] = w.b1[1];
     }
-    wgmma_wait<1>();
-    wgmma_settle(Z1);
-    uint32_t X2[16], W2[16];
-    gelu(X2, Z1, T);
-    wgmma_wait<0>();
-    wgmma_settle(w.W2);
-    store_tile(s.X2 + at.warpgroup * TILE, X2, at);
-    pack_tile(W2, w.W2);
-    store_tile(s.W2[now] + at.warpgroup * TILE, W2, at);
     if (i > 0)
         mbarrier_wait(&s.b2_full, (i - 1) % 2);
     if (at.thread < F) {
@@ -90,6 +78,16 @@ TTT_DEVICE void open_mini_batch(float (&Z1)[TILE_REGISTERS], float (&T)[TILE_REG
             update_b2(w.b2, s, at);
         s.b2[now][at.thread] = w.b2;
     }
+    wgmma_wait<1>();
+    wgmma_settle(Z1);
+    uint32_t X2[16], W2[16];
+    float T[TILE_REGISTERS];
+    gelu(X2, Z1, T);
+    wgmma_wait<0>();
+    wgmma_settle(w.W2);
+    store_tile(s.X2 + at.warpgroup * TILE, X2, at);
+    pack_tile(W2, w.W2);
+    store_tile(s.W2[now] + at.warpgroup * TILE, W2, at);
     proxy_fence();
     bar_sync(BARRIER_CHAIN, cfg::CHAIN_THREADS);
     if (i > 0)
@@ -97,8 +95,7 @@ TTT_DEVICE void open_mini_batch(float (&Z1)[TILE_REGISTERS], float (&T)[TILE_REG
     wgmma_fence();
     multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(Z2, s.X2, s.W2[now] + at.warpgroup * cfg::Z2_COLUMNS, false);
     wgmma_commit();
-    if (at.thread == 0 && i > 0)
-        fetch_kv(p, s, at, i - 1 + KV_STAGES); /* into the stage of i - 1, which the barrier has seen finished */
+    gelu_grad(Z1, T);
     wgmma_wait<0>();
     wgmma_settle(Z2);
 }
@@ -127,36 +124,26 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
     using cfg = Config<CS>;
     const Span span = span_of_thread<CS>(at);
     const int row = span.row + (cfg::GATHER ? at.rank * cfg::NORM_ROWS : 0);
-    if (at.thread == 0)
-        for (int i = 0; i < KV_STAGES; i++)
-            fetch_kv(p, s, at, i);
-
     State w;
     load_state<CS>(w, p.init, at.sequence, at);
-    float Z1[TILE_REGISTERS], T[TILE_REGISTERS], Z2[cfg::Z2_REGISTERS];
+    float Z1[TILE_REGISTERS], Z2[cfg::Z2_REGISTERS];
     uint32_t packed[16];
     pack_tile(packed, w.W1);
-    start_Z1(Z1, packed, w, s, 0);
+    start_with_bias(Z1, w.b1);
+    start_Z1(Z1, packed, s, 0);
     wgmma_commit(); /* in place of a W2 update */
-    open_mini_batch(Z1, T, Z2, packed, w, p, s, at, 0);
+    open_mini_batch(Z1, Z2, packed, w, s, at, 0);
 
     int64_t checkpoint = (int64_t)at.sequence * p.checkpoints_per_sequence;
     int until_checkpoint = 0;
     for (int i = 0; i < p.mini_batches; i++) {
         const int now = i % 2;
-        if (at.thread == 0) {
-            mbarrier_arrive_expect(&s.z2_full[now], (CS - 1) * cfg::NORM_ROWS * F * 2);
-            mbarrier_arrive_expect(&s.b2_full, cfg::GATHER ? (CS - 1) * cfg::CHAIN_WARPS * F * 4 : 0);
-            if constexpr (cfg::GATHER)
-                mbarrier_arrive_expect(&s.a2_full, (CS - 1) * cfg::NORM_ROWS * F * 2);
-        }
-        send_parts<CS, cfg::NORM_ROWS>(Z2, s.Z2_parts[now][at.rank], &s.z2_full[now], at.warpgroup, at);
+        send_parts<CS, cfg::NORM_ROWS>(Z2, s.Z2_parts[now][at.rank], &s.z2_full[now], at.warpgroup, cfg::CHAIN_WARPS,
+                                       at);
 
         /* While they travel: all that needs no Z2. */
         const int64_t token = (int64_t)i * C + row;
         const float eta = load_eta(p, at, token);
-        gelu_grad(Z1, T);
-        wgmma_settle(Z1);
         float wt[cfg::SPAN], ww[cfg::SPAN], A2[cfg::SPAN], b2[cfg::SPAN];
         load_target(wt, ww, s, span, row, i);
         load_span(b2, s.b2[now] + span.column);
@@ -179,20 +166,26 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         for (int k = 0; k < cfg::SPAN; k++)
             A2[k] = token < p.seq_len ? A2[k] : 0.0f;
         store_A2(s, A2, row, span.column, at);
-        if constexpr (cfg::GATHER)
+        int column = span.column;
+        if constexpr (cfg::GATHER) {
+            sum_rows<cfg::SPAN / 2, cfg::ROW_THREADS>(A2, column, at.lane);
+            send_b2(s, {A2[0], A2[1]}, column, at);
             mbarrier_wait(&s.a2_full, now);
-        proxy_fence();
-        if constexpr (!cfg::GATHER)
+            proxy_fence();
+        } else {
+            proxy_fence();
             bar_sync(BARRIER_CHAIN, cfg::CHAIN_THREADS);
+        }
 
         /* F3: gX2 = A2 W2^T, still times -eta. */
         float A1[TILE_REGISTERS];
         wgmma_fence();
         multiply<K_ALONG, K_ALONG, 4>(A1, s.W2[now] + at.warpgroup * TILE, s.A2, false);
         wgmma_commit();
-        int column = span.column;
-        sum_rows<cfg::SPAN / 2, cfg::ROW_THREADS>(A2, column, at.lane);
-        send_b2(s, {A2[0], A2[1]}, column, at);
+        if constexpr (!cfg::GATHER) {
+            sum_rows<cfg::SPAN / 2, cfg::ROW_THREADS>(A2, column, at.lane);
+            send_b2(s, {A2[0], A2[1]}, column, at);
+        }
         wgmma_wait<0>();
         wgmma_settle(A1);
 #pragma unroll
@@ -205,16 +198,17 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         multiply<K_DOWN>(w.W1, packed, s.K[i % KV_STAGES], true);
         wgmma_commit();
         update_b1(w.b1, A1);
+        start_with_bias(Z1, w.b1);
         wgmma_wait<0>();
         wgmma_settle(w.W1);
 
         /* The next mini-batch (one past the end: of zeros), with F5, W2 += X2^T A2, behind its first product. */
         uint32_t W1[16];
         pack_tile(W1, w.W1);
-        start_Z1(Z1, W1, w, s, i + 1);
+        start_Z1(Z1, W1, s, i + 1);
         multiply<K_ALONG, K_DOWN, 4>(w.W2, s.X2 + at.warpgroup * TILE, s.A2, true);
         wgmma_commit();
-        open_mini_batch(Z1, T, Z2, W1, w, p, s, at, i + 1);
+        open_mini_batch(Z1, Z2, W1, w, s, at, i + 1);
     }
     if (p.last.W1)
         write_state<CS>(p.last, w, at.sequence, at);
@@ -251,14 +245,19 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
 {
     using cfg = Config<CS>;
     const Span span = span_of_thread<CS>(at);
-    if (at.thread == 0)
+    if (at.thread == 0) {
+        for (int i = 0; i < KV_STAGES; i++)
+            fetch_kv(p, s, at, i);
         for (int i = 0; i < Q_STAGES; i++)
             fetch_q(p, s, at, i);
+    }
 
     for (int i = 0; i < p.mini_batches; i++) {
         const int now = i % 2, state = (i + 1) % 2;
         mbarrier_wait(&s.q_full[i % Q_STAGES], i / Q_STAGES % 2);
         bar_sync(BARRIER_STATE_READY + state, cfg::THREADS);
+        if (at.thread == 0)
+            fetch_kv(p, s, at, i + KV_STAGES); /* the chain is done with K and V of mini-batch i */
 
         /* F6, a tile of 64 hidden units after the other. */
         for (int tile = 0; tile < cfg::HIDDEN_TILES; tile++) {
@@ -289,9 +288,8 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
         wgmma_settle(Z2b);
         if (i + 3 <= p.mini_batches) /* as long as the chain will write this copy again */
             bar_arrive(BARRIER_STATE_FREE + state, cfg::THREADS);
-        if (at.thread == 0)
-            mbarrier_arrive_expect(&s.z2b_full[now], (CS - 1) * cfg::OUTPUT_ROWS * F * 2);
-        send_parts<CS, cfg::OUTPUT_ROWS>(Z2b, s.Z2b_parts[now][at.rank], &s.z2b_full[now], 0, at);
+        send_parts<CS, cfg::OUTPUT_ROWS>(Z2b, s.Z2b_parts[now][at.rank], &s.z2b_full[now], 0,
+                                         cfg::OUTPUT_THREADS / WARP, at);
         mbarrier_wait(&s.z2b_full[now], i / 2 % 2);
         sum_parts<CS, cfg::OUTPUT_ROWS>(row, s.Z2b_parts[now][0], span);
 #pragma unroll
@@ -312,11 +310,11 @@ template <int CS> TTT_DEVICE void set_up(const ForwardParams &p, ForwardSmem<CS>
         for (int i = 0; i < Q_STAGES; i++)
             mbarrier_init(&s.q_full[i], 1);
         for (int i = 0; i < 2; i++) {
-            mbarrier_init(&s.z2_full[i], cfg::CHAIN_WARPS + 1);
-            mbarrier_init(&s.z2b_full[i], cfg::OUTPUT_THREADS / WARP + 1);
+            mbarrier_init(&s.z2_full[i], cfg::CHAIN_WARPS);
+            mbarrier_init(&s.z2b_full[i], cfg::OUTPUT_THREADS / WARP);
         }
-        mbarrier_init(&s.a2_full, cfg::CHAIN_WARPS + 1);
-        mbarrier_init(&s.b2_full, cfg::CHAIN_WARPS + 1);
+        mbarrier_init(&s.a2_full, cfg::CHAIN_WARPS);
+        mbarrier_init(&s.b2_full, cfg::CHAIN_WARPS);
         mbarrier_init_fence();
         tensor_map_prefetch(&p.XQ);
         tensor_map_prefetch(&p.XK);
@@ -367,6 +365,11 @@ template <int CS> static cudaError_t launch(const ForwardParams &p, int sequence
 cudaError_t forward_launch(const ForwardParams &p, int cluster_size, int sequences, cudaStream_t stream)
 {
     return cluster_size == 4 ? launch<4>(p, sequences, stream) : launch<2>(p, sequences, stream);
+}
+
+int forward_norm_rows(int cluster_size)
+{
+    return cluster_size == 4 ? Config<4>::NORM_ROWS : Config<2>::NORM_ROWS;
 }
 
 template <int CS> static cudaError_t resident_clusters(int *clusters)

@@ -39,6 +39,9 @@ struct ForwardParams {
 /* Enqueues the kernel on `sequences` (batch, head)s.  cluster_size: 2 or 4. */
 cudaError_t forward_launch(const ForwardParams &p, int cluster_size, int sequences, cudaStream_t stream);
 
+/* Rows of XV that one rank reads per mini-batch: the box of its tensor map. */
+int forward_norm_rows(int cluster_size);
+
 /* How many clusters of that size the current device runs at once. */
 cudaError_t forward_resident_clusters(int cluster_size, int *clusters);
 

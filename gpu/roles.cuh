@@ -2,8 +2,8 @@
  *
  * Who does what in a block of the forward kernel, and how the roles meet.
  *
- * Warpgroups 0 .. CHAIN_WARPGROUPS - 1 are the chain: the recurrence over the mini-batches.  The last warpgroup computes
- * the outputs, a step behind, from copies of the state.  Thread 0 of each role also fetches that role's tokens.
+ * Warpgroups 0 .. CHAIN_WARPGROUPS - 1 are the chain: the recurrence over the mini-batches.  The last warpgroup
+ * computes the outputs, a step behind, from copies of the state; its first thread also fetches everybody's tokens.
  */
 #ifndef TTT_GPU_ROLES_CUH
 #define TTT_GPU_ROLES_CUH
@@ -25,7 +25,7 @@ enum NamedBarrier {
 
 /* Where a thread stands. */
 struct Place {
-    int sequence; /* (batch, head), b H + h */
+    int sequence;  /* (batch, head), b H + h */
     int rank;      /* of the block in its cluster */
     int thread;    /* in its role */
     int warpgroup; /* in its role */
@@ -65,12 +65,12 @@ TTT_DEVICE void mbarrier_wait(uint64_t *barrier, int parity)
     }
 }
 
-/* One arrival of a whole warp, after its stores. */
-TTT_DEVICE void warp_arrive(uint64_t *barrier, const Place &at)
+/* One arrival of a whole warp, after its stores, for itself and for `bytes` that come from elsewhere. */
+TTT_DEVICE void warp_arrive(uint64_t *barrier, int bytes, const Place &at)
 {
     __syncwarp();
     if (at.lane == 0)
-        mbarrier_arrive(barrier);
+        mbarrier_arrive_expect(barrier, bytes);
 }
 
 } // namespace ttt_gpu

@@ -27,8 +27,8 @@ template <int CS> struct alignas(SWIZZLE_BYTES) ForwardSmem {
     /* The same of the query rows; outputs -> product Z2b; until Z2b of i is finished. */
     __nv_bfloat16 X2b[cfg::HIDDEN_TILES * TILE];
 
-    /* Tiles [hidden, F] of state i, rounded: W1 transposed and W2; chain -> chain (Z2, gX2) and outputs (Z1b, Z2b), which
-     * use state i + 1 for mini-batch i; until STATE_FREE of that parity. */
+    /* Tiles [hidden, F] of state i, rounded: W1 transposed and W2; chain -> chain (Z2, gX2) and outputs (Z1b, Z2b),
+     * which use state i + 1 for mini-batch i; until STATE_FREE of that parity. */
     __nv_bfloat16 W1[2][cfg::HIDDEN_TILES * TILE];
     __nv_bfloat16 W2[2][cfg::HIDDEN_TILES * TILE];
 
@@ -41,7 +41,8 @@ template <int CS> struct alignas(SWIZZLE_BYTES) ForwardSmem {
     __half Z2_parts[2][CS][cfg::NORM_ROWS * F];
     __half Z2b_parts[2][CS][cfg::OUTPUT_ROWS * F];
 
-    /* [part, F] sums of A2 over the rows of a warp; chain of each rank -> the 64 threads that keep b2; within a step. */
+    /* [part, F] sums of A2 over the rows of a warp; chain of each rank -> the 64 threads that keep b2; within a step.
+     */
     float b2_parts[cfg::B2_PARTS][F];
 
     /* Biases of state i, as W1 and W2. */

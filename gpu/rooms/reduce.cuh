@@ -24,38 +24,45 @@ TTT_DEVICE int part_offset(int row, int chunk)
     return row * F + ((chunk ^ (row % 4) ^ (row % 2 * 4)) * 8);
 }
 
-/* Sends one thread's accumulators of a 64 x (8 .. 64) tile, columns from 32 * `block` on.  ROWS is the number of rows
- * that a rank normalises: all (every rank gets everything) or its share.  `parts` is the receiver's array for this
- * sender; both it and `full` lie at the same place in each rank. */
-template <int CS, int ROWS, int REGISTERS>
-TTT_DEVICE void send_parts(const float (&Z2)[REGISTERS], __half *parts, uint64_t *full, int block, const Place &at)
+/* 16 bytes to the same place in the shared memory of `rank`, counted at its `full` unless that is this one's own. */
+TTT_DEVICE void send_chunk(void *here, uint4 v, uint64_t *full, int rank, const Place &at)
 {
+    if (rank == at.rank)
+        *static_cast<uint4 *>(here) = v;
+    else
+        store_async(cluster_address(shared_address(here), rank), v, cluster_address(shared_address(full), rank));
+}
+
+/* Sends one thread's accumulators of a 64 x (32 or 64) tile, columns from 32 * `block` on.  ROWS is the number of rows
+ * that a rank normalises: all (every rank gets everything) or its share.  `parts` is the receiver's array for this
+ * sender; both it and `full` lie at the same place in each rank.  `warps` of each rank take part. */
+template <int CS, int ROWS, int REGISTERS>
+TTT_DEVICE void send_parts(const float (&Z2)[REGISTERS], __half *parts, uint64_t *full, int block, int warps,
+                           const Place &at)
+{
+    const int owner = 16 * at.warp / ROWS; /* of this warp's rows, if ranks share them */
 #pragma unroll
     for (int half_rows = 0; half_rows < 2; half_rows++) {
-        const int row = 16 * at.warp + at.group + 8 * half_rows;
+        const int row = (16 * at.warp + at.group + 8 * half_rows) % ROWS;
 #pragma unroll
         for (int J = 0; J < REGISTERS / 16; J++) {
             const float *z = Z2 + 16 * J + 2 * half_rows;
             const uint4 v = {pack_f16(z[0], z[1]), pack_f16(z[4], z[5]), pack_f16(z[8], z[9]), pack_f16(z[12], z[13])};
-            __half *here = parts + part_offset(row % ROWS, 4 * (block + J) + at.quad);
+            __half *here = parts + part_offset(row, 4 * (block + J) + at.quad);
+            if constexpr (ROWS < C) {
+                send_chunk(here, v, full, owner, at);
+            } else {
 #pragma unroll
-            for (int rank = 0; rank < CS; rank++) {
-                if (ROWS < C && rank != row / ROWS)
-                    continue;
-                if (rank == at.rank)
-                    *reinterpret_cast<uint4 *>(here) = v;
-                else
-                    store_async(cluster_address(shared_address(here), rank), v,
-                                cluster_address(shared_address(full), rank));
+                for (int k = 0; k < CS; k++)
+                    send_chunk(here, v, full, (at.rank + k) % CS, at);
             }
         }
     }
-    warp_arrive(full, at);
+    warp_arrive(full, (CS - 1) * ROWS * F * 2 / warps, at);
 }
 
 /* x = sum over ranks of a thread's piece of a row; `parts` [CS, ROWS, F]. */
-template <int CS, int ROWS, int SPAN>
-TTT_DEVICE void sum_parts(float (&x)[SPAN], const __half *parts, const Span &span)
+template <int CS, int ROWS, int SPAN> TTT_DEVICE void sum_parts(float (&x)[SPAN], const __half *parts, const Span &span)
 {
     const int j = span.column / 8;
 #pragma unroll

@@ -32,8 +32,8 @@ template <int SPAN> TTT_DEVICE void pack_span(uint4 (&packed)[SPAN / 8], const f
 }
 
 /* A piece of row `row` of A2 to this rank's tile, and to the others' where ranks share the rows. */
-template <int CS, int SPAN> TTT_DEVICE void store_A2(ForwardSmem<CS> &s, const float (&x)[SPAN], int row, int column,
-                                                     const Place &at)
+template <int CS, int SPAN>
+TTT_DEVICE void store_A2(ForwardSmem<CS> &s, const float (&x)[SPAN], int row, int column, const Place &at)
 {
     uint4 packed[SPAN / 8];
     pack_span(packed, x);
@@ -51,7 +51,7 @@ template <int CS, int SPAN> TTT_DEVICE void store_A2(ForwardSmem<CS> &s, const f
         *reinterpret_cast<uint4 *>(here) = packed[j];
     }
     if constexpr (Config<CS>::GATHER)
-        warp_arrive(&s.a2_full, at);
+        warp_arrive(&s.a2_full, (CS - 1) * Config<CS>::NORM_ROWS * F * 2 / Config<CS>::CHAIN_WARPS, at);
 }
 
 /* A thread's part of the state to global memory, as load_state reads it. */

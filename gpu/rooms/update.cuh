@@ -61,7 +61,7 @@ template <int CS> TTT_DEVICE void send_b2(ForwardSmem<CS> &s, float2 sums, int c
                         cluster_address(shared_address(&s.b2_full), rank));
         }
     }
-    warp_arrive(&s.b2_full, at);
+    warp_arrive(&s.b2_full, cfg::GATHER ? (CS - 1) * F * 4 : 0, at);
 }
 
 /* b2 += those sums, in a fixed order. */
