@@ -136,6 +136,7 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
 
     int64_t checkpoint = (int64_t)at.sequence * p.checkpoints_per_sequence;
     int until_checkpoint = 0;
+    __nv_bfloat16 next_eta = load_eta(p, at, row); /* a step ahead, as it must not be waited for */
     for (int i = 0; i < p.mini_batches; i++) {
         const int now = i % 2;
         send_parts<CS, cfg::NORM_ROWS>(Z2, s.Z2_parts[now][at.rank], &s.z2_full[now], at.warpgroup, cfg::CHAIN_WARPS,
@@ -143,7 +144,8 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
 
         /* While they travel: all that needs no Z2. */
         const int64_t token = (int64_t)i * C + row;
-        const float eta = load_eta(p, at, token);
+        const float eta = __bfloat162float(next_eta);
+        next_eta = load_eta(p, at, token + C);
         float wt[cfg::SPAN], ww[cfg::SPAN], A2[cfg::SPAN], b2[cfg::SPAN];
         load_target(wt, ww, s, span, row, i);
         load_span(b2, s.b2[now] + span.column);

@@ -52,7 +52,7 @@ TTT_DEVICE void mbarrier_arrive_expect(uint64_t *barrier, int bytes)
 TTT_DEVICE bool mbarrier_try_wait(uint64_t *barrier, uint32_t parity)
 {
     uint32_t done;
-    asm volatile("{ .reg .pred p; mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 p, [%1], %2; "
+    asm volatile("{ .reg .pred p; mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2; "
                  "selp.u32 %0, 1, 0, p; }"
                  : "=r"(done)
                  : "r"(shared_address(barrier)), "r"(parity)

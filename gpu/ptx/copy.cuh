@@ -29,6 +29,12 @@ TTT_DEVICE void tensor_copy(void *to, const CUtensorMap *map, int column, int ro
         : "memory");
 }
 
+/* Brings the line of this address to the L2 cache. */
+TTT_DEVICE void prefetch_l2(const void *global)
+{
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(global) : "memory");
+}
+
 /* This block's rank in its cluster. */
 TTT_DEVICE int cluster_rank()
 {

@@ -10,8 +10,8 @@
 namespace ttt_gpu
 {
 
-/* One thread starts the copies of XK and XV of mini-batch i, if there is one.  Number `mini_batches`, past the end,
- * counts as one: the chain looks one step ahead, and finds rows of zeros there. */
+/* One thread starts the copies of XK and XV of mini-batch i, if there is one, and has its last_eta brought to the L2.
+ * Number `mini_batches`, past the end, counts as one: the chain looks one step ahead, and finds rows of zeros there. */
 template <int CS> TTT_DEVICE void fetch_kv(const ForwardParams &p, ForwardSmem<CS> &s, const Place &at, int i)
 {
     if (i > p.mini_batches)
@@ -22,6 +22,8 @@ template <int CS> TTT_DEVICE void fetch_kv(const ForwardParams &p, ForwardSmem<C
     tensor_copy(s.K[stage], &p.XK, 0, i * C, at.sequence, &s.kv_full[stage]);
     tensor_copy(s.V[stage], &p.XV, 0, i * C + (cfg::GATHER ? at.rank * cfg::NORM_ROWS : 0), at.sequence,
                 &s.kv_full[stage]);
+    if (i < p.mini_batches)
+        prefetch_l2(p.last_eta + at.sequence * p.seq_len + (int64_t)i * C);
 }
 
 /* The same for XQ. */
@@ -35,9 +37,9 @@ template <int CS> TTT_DEVICE void fetch_q(const ForwardParams &p, ForwardSmem<CS
 }
 
 /* last_eta of a token, 0 past the end of the sequence. */
-TTT_DEVICE float load_eta(const ForwardParams &p, const Place &at, int64_t token)
+TTT_DEVICE __nv_bfloat16 load_eta(const ForwardParams &p, const Place &at, int64_t token)
 {
-    return token < p.seq_len ? __bfloat162float(p.last_eta[at.sequence * p.seq_len + token]) : 0.0f;
+    return token < p.seq_len ? p.last_eta[at.sequence * p.seq_len + token] : __float2bfloat16(0.0f);
 }
 
 /* A thread's SPAN elements of a row of a swizzled tile, as floats. */
