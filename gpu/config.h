@@ -68,25 +68,21 @@ template <int CS> struct Config {
                       CHAIN_THREADS * CHAIN_REGISTERS + OUTPUT_THREADS * OUTPUT_REGISTERS <= THREADS * START_REGISTERS,
                   "the chain would wait for registers for ever");
 
-    /* Rows of Z2 that one rank normalises.  In a cluster of 2 both ranks do all 64 (one exchange of 8 KB: 773 cycles,
-     * against 1346 for halves, whose result must travel too); in a cluster of 4 each does its own 16 and sends the
-     * result round (1314 cycles, against 1737). */
-    static constexpr int NORM_ROWS = CS == 2 ? C : C / CS;
-    static constexpr bool GATHER = NORM_ROWS < C;
-    /* Rows of Z2b that one rank normalises and writes: off the chain, so always its share. */
-    static constexpr int OUTPUT_ROWS = C / CS;
+    /* Each rank normalises its share of the rows of Z2 and sends the result round.  (In a cluster of 2 both ranks could
+     * do all rows instead, which saves a hop of about 430 cycles but doubles the arithmetic of the norm, and the chain
+     * is short of issue slots.) */
+    static constexpr int ROWS = C / CS;
 
-    /* Elements of a row that one thread normalises: the same for the chain and the outputs. */
-    static constexpr int SPAN = NORM_ROWS * F / CHAIN_THREADS;
-    static_assert(SPAN == OUTPUT_ROWS * F / OUTPUT_THREADS, "one geometry for both roles");
-    static constexpr int ROW_THREADS = F / SPAN;
+    /* Elements of a row that one thread normalises. */
+    static constexpr int CHAIN_SPAN = ROWS * F / CHAIN_THREADS;
+    static constexpr int OUTPUT_SPAN = ROWS * F / OUTPUT_THREADS;
 
     /* Columns of Z2 that one warpgroup of the chain computes: they share the tile, so all threads send. */
     static constexpr int Z2_COLUMNS = F / CHAIN_WARPGROUPS;
     static constexpr int Z2_REGISTERS = C * Z2_COLUMNS / WARPGROUP;
 
-    /* Partial column sums of A2 (for b2): one row of F per warp that normalised, of every rank whose rows differ. */
-    static constexpr int B2_PARTS = CHAIN_WARPS * (GATHER ? CS : 1);
+    /* Partial column sums of A2 (for b2): a row of F from each warp of each rank's chain. */
+    static constexpr int B2_PARTS = CS * CHAIN_WARPS;
 };
 
 } // namespace ttt_gpu

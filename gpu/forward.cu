@@ -55,11 +55,38 @@ TTT_DEVICE void start_Z1(float (&Z1)[TILE_REGISTERS], const uint32_t (&W1)[16], 
     wgmma_commit();
 }
 
-/* From Z1 of mini-batch i, whose product is in flight with the W2 update behind it, to this rank's part of Z2 and
- * gelu'(Z1) in Z1; on the way state i gets its copies. */
+/* What stays of the norm's parameters in a chain thread: of its columns w, w b and w^2. */
+template <int SPAN> struct Norm {
+    float w[SPAN], wb[SPAN], ww[SPAN];
+};
+
+/* A mini-batch between its first half, which needs the state before it, and its second, which changes the state. */
+template <int CS> struct Opened {
+    float Z1[TILE_REGISTERS]; /* clamped, with its tanh */
+    float T[TILE_REGISTERS];
+    float Z2[Config<CS>::Z2_REGISTERS]; /* this rank's part, without b2 */
+    float wt[Config<CS>::CHAIN_SPAN];   /* w (b - (V - K)) of the thread's piece of a row */
+};
+
+/* wt = w (b - (V - K)) of mini-batch i. */
+template <int CS, int SPAN>
+TTT_DEVICE void load_target(float (&wt)[SPAN], const Norm<SPAN> &norm, const ForwardSmem<CS> &s, const Span &span,
+                            const Place &at, int i)
+{
+    float V[SPAN];
+    load_span(wt, s.K[i % KV_STAGES], at.rank * Config<CS>::ROWS + span.row, span.column);
+    load_span(V, s.V[i % KV_STAGES], span.row, span.column);
+#pragma unroll
+    for (int k = 0; k < SPAN; k++)
+        wt[k] = fmaf(norm.w[k], wt[k] - V[k], norm.wb[k]);
+}
+
+/* The first half of mini-batch i, from Z1, whose product is in flight with the W2 update of i - 1 behind it.  State i
+ * becomes complete on the way, and gets its copies for the outputs.  W1 packed. */
 template <int CS>
-TTT_DEVICE void open_mini_batch(float (&Z1)[TILE_REGISTERS], float (&Z2)[Config<CS>::Z2_REGISTERS],
-                                const uint32_t (&W1)[16], State &w, ForwardSmem<CS> &s, const Place &at, int i)
+TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &w,
+                                const Norm<Config<CS>::CHAIN_SPAN> &norm, ForwardSmem<CS> &s, const Span &span,
+                                const Place &at, int i)
 {
     using cfg = Config<CS>;
     const int now = i % 2;
@@ -71,18 +98,10 @@ TTT_DEVICE void open_mini_batch(float (&Z1)[TILE_REGISTERS], float (&Z2)[Config<
         b1[0] = w.b1[0];
         b1[8] = w.b1[1];
     }
-    if (i > 0)
-        mbarrier_wait(&s.b2_full, (i - 1) % 2);
-    if (at.thread < F) {
-        if (i > 0)
-            update_b2(w.b2, s, at);
-        s.b2[now][at.thread] = w.b2;
-    }
     wgmma_wait<1>();
-    wgmma_settle(Z1);
+    wgmma_settle(o.Z1);
     uint32_t X2[16], W2[16];
-    float T[TILE_REGISTERS];
-    gelu(X2, Z1, T);
+    gelu(X2, o.Z1, o.T);
     wgmma_wait<0>();
     wgmma_settle(w.W2);
     store_tile(s.X2 + at.warpgroup * TILE, X2, at);
@@ -90,65 +109,62 @@ TTT_DEVICE void open_mini_batch(float (&Z1)[TILE_REGISTERS], float (&Z2)[Config<
     store_tile(s.W2[now] + at.warpgroup * TILE, W2, at);
     proxy_fence();
     bar_sync(BARRIER_CHAIN, cfg::CHAIN_THREADS);
+
+    /* F2, this rank's part of Z2 = X2 W2. */
+    wgmma_fence();
+    multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(o.Z2, s.X2, s.W2[now] + at.warpgroup * cfg::Z2_COLUMNS, false);
+    wgmma_commit();
+    if (i > 0) {
+        mbarrier_wait(&s.b2_full, (i - 1) % 2);
+        if (at.thread < F)
+            update_b2(w.b2, s, at);
+    }
+    if (at.thread < F)
+        s.b2[now][at.thread] = w.b2;
     if (i > 0)
         bar_arrive(BARRIER_STATE_READY + now, cfg::THREADS);
-    wgmma_fence();
-    multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(Z2, s.X2, s.W2[now] + at.warpgroup * cfg::Z2_COLUMNS, false);
-    wgmma_commit();
-    gelu_grad(Z1, T);
+    load_target(o.wt, norm, s, span, at, i);
     wgmma_wait<0>();
-    wgmma_settle(Z2);
-}
-
-/* wt = w (b - (V - K)) and ww = w^2 of a thread's piece of a row of mini-batch i. */
-template <int CS>
-TTT_DEVICE void load_target(float (&wt)[Config<CS>::SPAN], float (&ww)[Config<CS>::SPAN], const ForwardSmem<CS> &s,
-                            const Span &span, int row, int i)
-{
-    constexpr int SPAN = Config<CS>::SPAN;
-    float V[SPAN], b[SPAN];
-    load_span(wt, s.K[i % KV_STAGES], row, span.column);
-    load_span(V, s.V[i % KV_STAGES], span.row, span.column);
-    load_span(b, s.norm_bias + span.column);
-    load_span(ww, s.norm_weight + span.column);
-#pragma unroll
-    for (int k = 0; k < SPAN; k++) {
-        wt[k] = ww[k] * (b[k] - (V[k] - wt[k]));
-        ww[k] *= ww[k];
-    }
+    wgmma_settle(o.Z2);
 }
 
 /* The recurrence. */
 template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<CS> &s, const Place &at)
 {
     using cfg = Config<CS>;
-    const Span span = span_of_thread<CS>(at);
-    const int row = span.row + (cfg::GATHER ? at.rank * cfg::NORM_ROWS : 0);
+    constexpr int SPAN = cfg::CHAIN_SPAN;
+    const Span span = span_of_thread<SPAN>(at);
+    const int row = at.rank * cfg::ROWS + span.row;
     State w;
     load_state<CS>(w, p.init, at.sequence, at);
-    float Z1[TILE_REGISTERS], Z2[cfg::Z2_REGISTERS];
+    Norm<SPAN> norm;
+    load_span(norm.w, s.norm_weight + span.column);
+    load_span(norm.wb, s.norm_bias + span.column);
+#pragma unroll
+    for (int k = 0; k < SPAN; k++) {
+        norm.wb[k] *= norm.w[k];
+        norm.ww[k] = norm.w[k] * norm.w[k];
+    }
+    Opened<CS> o;
     uint32_t packed[16];
     pack_tile(packed, w.W1);
-    start_with_bias(Z1, w.b1);
-    start_Z1(Z1, packed, s, 0);
+    start_with_bias(o.Z1, w.b1);
+    start_Z1(o.Z1, packed, s, 0);
     wgmma_commit(); /* in place of a W2 update */
-    open_mini_batch(Z1, Z2, packed, w, s, at, 0);
+    open_mini_batch(o, packed, w, norm, s, span, at, 0);
 
     int64_t checkpoint = (int64_t)at.sequence * p.checkpoints_per_sequence;
     int until_checkpoint = 0;
     __nv_bfloat16 next_eta = load_eta(p, at, row); /* a step ahead, as it must not be waited for */
     for (int i = 0; i < p.mini_batches; i++) {
         const int now = i % 2;
-        send_parts<CS, cfg::NORM_ROWS>(Z2, s.Z2_parts[now][at.rank], &s.z2_full[now], at.warpgroup, cfg::CHAIN_WARPS,
-                                       at);
+        send_parts<CS>(o.Z2, s.Z2_parts[now][at.rank], &s.z2_full[now], at.warpgroup, cfg::CHAIN_WARPS, at);
 
         /* While they travel: all that needs no Z2. */
         const int64_t token = (int64_t)i * C + row;
         const float eta = __bfloat162float(next_eta);
         next_eta = load_eta(p, at, token + C);
-        float wt[cfg::SPAN], ww[cfg::SPAN], A2[cfg::SPAN], b2[cfg::SPAN];
-        load_target(wt, ww, s, span, row, i);
-        load_span(b2, s.b2[now] + span.column);
+        gelu_grad(o.Z1, o.T);
         if (until_checkpoint == 0) {
             if (p.checkpoints.W1)
                 write_state<CS>(p.checkpoints, w, checkpoint, at);
@@ -158,41 +174,34 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         until_checkpoint--;
 
         /* Z2 = X2 W2 + b2;  A2 = -eta gZ2, 0 in rows past the end. */
+        float A2[SPAN], b2[SPAN];
         mbarrier_wait(&s.z2_full[now], i / 2 % 2);
-        sum_parts<CS, cfg::NORM_ROWS>(A2, s.Z2_parts[now][0], span);
+        load_span(b2, s.b2[now] + span.column);
+        sum_parts<CS>(A2, s.Z2_parts[now][0], span);
 #pragma unroll
-        for (int k = 0; k < cfg::SPAN; k++)
+        for (int k = 0; k < SPAN; k++)
             A2[k] += b2[k];
-        norm_l2_grad(A2, wt, ww, p.eps, eta);
+        norm_l2_grad(A2, o.wt, norm.ww, p.eps, eta);
 #pragma unroll
-        for (int k = 0; k < cfg::SPAN; k++)
+        for (int k = 0; k < SPAN; k++)
             A2[k] = token < p.seq_len ? A2[k] : 0.0f;
-        store_A2(s, A2, row, span.column, at);
+        send_A2(s, A2, row, span.column, at);
         int column = span.column;
-        if constexpr (cfg::GATHER) {
-            sum_rows<cfg::SPAN / 2, cfg::ROW_THREADS>(A2, column, at.lane);
-            send_b2(s, {A2[0], A2[1]}, column, at);
-            mbarrier_wait(&s.a2_full, now);
-            proxy_fence();
-        } else {
-            proxy_fence();
-            bar_sync(BARRIER_CHAIN, cfg::CHAIN_THREADS);
-        }
+        sum_rows<SPAN / 2, F / SPAN>(A2, column, at.lane);
+        send_b2(s, {A2[0], A2[1]}, column, at);
+        mbarrier_wait(&s.a2_full, now);
+        proxy_fence();
 
         /* F3: gX2 = A2 W2^T, still times -eta. */
         float A1[TILE_REGISTERS];
         wgmma_fence();
         multiply<K_ALONG, K_ALONG, 4>(A1, s.W2[now] + at.warpgroup * TILE, s.A2, false);
         wgmma_commit();
-        if constexpr (!cfg::GATHER) {
-            sum_rows<cfg::SPAN / 2, cfg::ROW_THREADS>(A2, column, at.lane);
-            send_b2(s, {A2[0], A2[1]}, column, at);
-        }
         wgmma_wait<0>();
         wgmma_settle(A1);
 #pragma unroll
         for (int k = 0; k < TILE_REGISTERS; k++)
-            A1[k] *= Z1[k];
+            A1[k] *= o.Z1[k];
 
         /* F4: W1 += K^T A1. */
         pack_tile(packed, A1);
@@ -200,17 +209,17 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         multiply<K_DOWN>(w.W1, packed, s.K[i % KV_STAGES], true);
         wgmma_commit();
         update_b1(w.b1, A1);
-        start_with_bias(Z1, w.b1);
+        start_with_bias(o.Z1, w.b1);
         wgmma_wait<0>();
         wgmma_settle(w.W1);
 
         /* The next mini-batch (one past the end: of zeros), with F5, W2 += X2^T A2, behind its first product. */
         uint32_t W1[16];
         pack_tile(W1, w.W1);
-        start_Z1(Z1, W1, s, i + 1);
+        start_Z1(o.Z1, W1, s, i + 1);
         multiply<K_ALONG, K_DOWN, 4>(w.W2, s.X2 + at.warpgroup * TILE, s.A2, true);
         wgmma_commit();
-        open_mini_batch(Z1, Z2, W1, w, s, at, i + 1);
+        open_mini_batch(o, W1, w, norm, s, span, at, i + 1);
     }
     if (p.last.W1)
         write_state<CS>(p.last, w, at.sequence, at);
@@ -218,11 +227,11 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
 
 /* XQW of a thread's piece of a row of mini-batch i, from its Z2b. */
 template <int CS>
-TTT_DEVICE void write_output(float (&Z2b)[Config<CS>::SPAN], const ForwardParams &p, const ForwardSmem<CS> &s,
+TTT_DEVICE void write_output(float (&Z2b)[Config<CS>::OUTPUT_SPAN], const ForwardParams &p, const ForwardSmem<CS> &s,
                              const Span &span, const Place &at, int i)
 {
-    constexpr int SPAN = Config<CS>::SPAN;
-    const int row = at.rank * Config<CS>::OUTPUT_ROWS + span.row;
+    constexpr int SPAN = Config<CS>::OUTPUT_SPAN;
+    const int row = at.rank * Config<CS>::ROWS + span.row;
     const int64_t token = (int64_t)i * C + row;
     normalize(Z2b, p.eps);
     float w[SPAN], b[SPAN], Q[SPAN];
@@ -246,7 +255,8 @@ TTT_DEVICE void write_output(float (&Z2b)[Config<CS>::SPAN], const ForwardParams
 template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSmem<CS> &s, const Place &at)
 {
     using cfg = Config<CS>;
-    const Span span = span_of_thread<CS>(at);
+    constexpr int SPAN = cfg::OUTPUT_SPAN;
+    const Span span = span_of_thread<SPAN>(at);
     if (at.thread == 0) {
         for (int i = 0; i < KV_STAGES; i++)
             fetch_kv(p, s, at, i);
@@ -281,7 +291,7 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
             fetch_q(p, s, at, i - 1 + Q_STAGES);
 
         /* F7 */
-        float Z2b[TILE_REGISTERS], row[cfg::SPAN], b2[cfg::SPAN];
+        float Z2b[TILE_REGISTERS], row[SPAN], b2[SPAN];
         wgmma_fence();
         multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(Z2b, s.X2b, s.W2[state], false);
         wgmma_commit();
@@ -290,12 +300,11 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
         wgmma_settle(Z2b);
         if (i + 3 <= p.mini_batches) /* as long as the chain will write this copy again */
             bar_arrive(BARRIER_STATE_FREE + state, cfg::THREADS);
-        send_parts<CS, cfg::OUTPUT_ROWS>(Z2b, s.Z2b_parts[now][at.rank], &s.z2b_full[now], 0,
-                                         cfg::OUTPUT_THREADS / WARP, at);
+        send_parts<CS>(Z2b, s.Z2b_parts[now][at.rank], &s.z2b_full[now], 0, cfg::OUTPUT_THREADS / WARP, at);
         mbarrier_wait(&s.z2b_full[now], i / 2 % 2);
-        sum_parts<CS, cfg::OUTPUT_ROWS>(row, s.Z2b_parts[now][0], span);
+        sum_parts<CS>(row, s.Z2b_parts[now][0], span);
 #pragma unroll
-        for (int k = 0; k < cfg::SPAN; k++)
+        for (int k = 0; k < SPAN; k++)
             row[k] += b2[k];
         write_output(row, p, s, span, at, i);
     }
@@ -371,7 +380,7 @@ cudaError_t forward_launch(const ForwardParams &p, int cluster_size, int sequenc
 
 int forward_norm_rows(int cluster_size)
 {
-    return cluster_size == 4 ? Config<4>::NORM_ROWS : Config<2>::NORM_ROWS;
+    return cluster_size == 4 ? Config<4>::ROWS : Config<2>::ROWS;
 }
 
 template <int CS> static cudaError_t resident_clusters(int *clusters)

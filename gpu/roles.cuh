@@ -54,9 +54,9 @@ struct Span {
     int row, column;
 };
 
-template <int CS> TTT_DEVICE Span span_of_thread(const Place &at)
+template <int SPAN> TTT_DEVICE Span span_of_thread(const Place &at)
 {
-    return {at.thread / Config<CS>::ROW_THREADS, at.thread % Config<CS>::ROW_THREADS * Config<CS>::SPAN};
+    return {at.thread / (F / SPAN), at.thread % (F / SPAN) * SPAN};
 }
 
 TTT_DEVICE void mbarrier_wait(uint64_t *barrier, int parity)

@@ -18,7 +18,7 @@ template <int CS> struct alignas(SWIZZLE_BYTES) ForwardSmem {
 
     /* [token, F] rows of mini-batch i; tensor copies -> chain; from kv_full until A2 (V) or W1 (K) of i is finished. */
     __nv_bfloat16 K[KV_STAGES][TILE];
-    __nv_bfloat16 V[KV_STAGES][cfg::NORM_ROWS * F]; /* this rank's rows only */
+    __nv_bfloat16 V[KV_STAGES][cfg::ROWS * F]; /* this rank's rows only */
     /* [token, F]; tensor copies -> outputs; from q_full until XQW of i is written. */
     __nv_bfloat16 Q[Q_STAGES][TILE];
 
@@ -38,8 +38,8 @@ template <int CS> struct alignas(SWIZZLE_BYTES) ForwardSmem {
 
     /* [rank, row, F] partial sums of Z2 (Z2b), half precision, chunks permuted (rooms/reduce.cuh); chain (outputs) of
      * each rank -> those threads that normalise the row; from z2_full (z2b_full) on, until mini-batch i + 2. */
-    __half Z2_parts[2][CS][cfg::NORM_ROWS * F];
-    __half Z2b_parts[2][CS][cfg::OUTPUT_ROWS * F];
+    __half Z2_parts[2][CS][cfg::ROWS * F];
+    __half Z2b_parts[2][CS][cfg::ROWS * F];
 
     /* [part, F] sums of A2 over the rows of a warp; chain of each rank -> the 64 threads that keep b2; within a step.
      */
@@ -57,7 +57,7 @@ template <int CS> struct alignas(SWIZZLE_BYTES) ForwardSmem {
     uint64_t q_full[Q_STAGES];   /* bytes of Q */
     uint64_t z2_full[2];         /* a warp each of this rank's chain, bytes of the other ranks */
     uint64_t z2b_full[2];        /* a warp each of this rank's outputs, bytes of the other ranks */
-    uint64_t a2_full;            /* as z2_full; where ranks share the rows */
+    uint64_t a2_full;            /* as z2_full */
     uint64_t b2_full;            /* as z2_full */
 };
 

@@ -18,10 +18,9 @@ template <int CS> TTT_DEVICE void fetch_kv(const ForwardParams &p, ForwardSmem<C
         return;
     using cfg = Config<CS>;
     const int stage = i % KV_STAGES;
-    mbarrier_arrive_expect(&s.kv_full[stage], (C + cfg::NORM_ROWS) * F * 2);
+    mbarrier_arrive_expect(&s.kv_full[stage], (C + cfg::ROWS) * F * 2);
     tensor_copy(s.K[stage], &p.XK, 0, i * C, at.sequence, &s.kv_full[stage]);
-    tensor_copy(s.V[stage], &p.XV, 0, i * C + (cfg::GATHER ? at.rank * cfg::NORM_ROWS : 0), at.sequence,
-                &s.kv_full[stage]);
+    tensor_copy(s.V[stage], &p.XV, 0, i * C + at.rank * cfg::ROWS, at.sequence, &s.kv_full[stage]);
     if (i < p.mini_batches)
         prefetch_l2(p.last_eta + at.sequence * p.seq_len + (int64_t)i * C);
 }

@@ -3,7 +3,7 @@
  * Room: sums over the ranks of a cluster.  No twin in ref/: there one thread sums over all of D.
  *
  * Each rank holds a partial sum of Z2 (its hidden units) and sends it, in half precision (declared: `exchange`), to the
- * ranks that normalise the row.  Sums run over ranks 0, 1, ... in fp32, so every rank gets the same bits.
+ * rank that normalises the row.  Sums run over ranks 0, 1, ... in fp32, so every rank gets the same bits.
  *
  * A row of parts has 8 chunks of 16 bytes.  Chunk 4 J + q holds columns 32 J + 8 j + 2 q + {0, 1}, j = 0 .. 3: what one
  * thread has in its accumulators, so that it sends 16 bytes at once.  The chunks of row r are permuted by an exclusive
@@ -24,23 +24,17 @@ TTT_DEVICE int part_offset(int row, int chunk)
     return row * F + ((chunk ^ (row % 4) ^ (row % 2 * 4)) * 8);
 }
 
-/* 16 bytes to the same place in the shared memory of `rank`, counted at its `full` unless that is this one's own. */
-TTT_DEVICE void send_chunk(void *here, uint4 v, uint64_t *full, int rank, const Place &at)
-{
-    if (rank == at.rank)
-        *static_cast<uint4 *>(here) = v;
-    else
-        store_async(cluster_address(shared_address(here), rank), v, cluster_address(shared_address(full), rank));
-}
-
-/* Sends one thread's accumulators of a 64 x (32 or 64) tile, columns from 32 * `block` on.  ROWS is the number of rows
- * that a rank normalises: all (every rank gets everything) or its share.  `parts` is the receiver's array for this
- * sender; both it and `full` lie at the same place in each rank.  `warps` of each rank take part. */
-template <int CS, int ROWS, int REGISTERS>
+/* Sends one thread's accumulators of a 64 x (32 or 64) tile, columns from 32 * `block` on, to the ranks of their rows.
+ * `parts` is a receiver's array for this sender; both it and `full` lie at the same place in each rank.  `warps` warps
+ * of each rank take part. */
+template <int CS, int REGISTERS>
 TTT_DEVICE void send_parts(const float (&Z2)[REGISTERS], __half *parts, uint64_t *full, int block, int warps,
                            const Place &at)
 {
-    const int owner = 16 * at.warp / ROWS; /* of this warp's rows, if ranks share them */
+    constexpr int ROWS = C / CS;
+    const int owner = 16 * at.warp / ROWS; /* of this warp's rows */
+    const uint32_t there = cluster_address(shared_address(parts), owner);
+    const uint32_t barrier = cluster_address(shared_address(full), owner);
 #pragma unroll
     for (int half_rows = 0; half_rows < 2; half_rows++) {
         const int row = (16 * at.warp + at.group + 8 * half_rows) % ROWS;
@@ -48,22 +42,20 @@ TTT_DEVICE void send_parts(const float (&Z2)[REGISTERS], __half *parts, uint64_t
         for (int J = 0; J < REGISTERS / 16; J++) {
             const float *z = Z2 + 16 * J + 2 * half_rows;
             const uint4 v = {pack_f16(z[0], z[1]), pack_f16(z[4], z[5]), pack_f16(z[8], z[9]), pack_f16(z[12], z[13])};
-            __half *here = parts + part_offset(row, 4 * (block + J) + at.quad);
-            if constexpr (ROWS < C) {
-                send_chunk(here, v, full, owner, at);
-            } else {
-#pragma unroll
-                for (int k = 0; k < CS; k++)
-                    send_chunk(here, v, full, (at.rank + k) % CS, at);
-            }
+            const int offset = part_offset(row, 4 * (block + J) + at.quad);
+            if (owner == at.rank)
+                *reinterpret_cast<uint4 *>(parts + offset) = v;
+            else
+                store_async(there + offset * (uint32_t)sizeof(__half), v, barrier);
         }
     }
     warp_arrive(full, (CS - 1) * ROWS * F * 2 / warps, at);
 }
 
-/* x = sum over ranks of a thread's piece of a row; `parts` [CS, ROWS, F]. */
-template <int CS, int ROWS, int SPAN> TTT_DEVICE void sum_parts(float (&x)[SPAN], const __half *parts, const Span &span)
+/* x = sum over ranks of a thread's piece of a row; `parts` [CS, C / CS, F]. */
+template <int CS, int SPAN> TTT_DEVICE void sum_parts(float (&x)[SPAN], const __half *parts, const Span &span)
 {
+    constexpr int ROWS = C / CS;
     const int j = span.column / 8;
 #pragma unroll
     for (int rank = 0; rank < CS; rank++) {

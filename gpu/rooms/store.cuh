@@ -31,27 +31,24 @@ template <int SPAN> TTT_DEVICE void pack_span(uint4 (&packed)[SPAN / 8], const f
                      pack_bf16(x[8 * j + 4], x[8 * j + 5]), pack_bf16(x[8 * j + 6], x[8 * j + 7])};
 }
 
-/* A piece of row `row` of A2 to this rank's tile, and to the others' where ranks share the rows. */
+/* A piece of row `row` of A2 to every rank's tile. */
 template <int CS, int SPAN>
-TTT_DEVICE void store_A2(ForwardSmem<CS> &s, const float (&x)[SPAN], int row, int column, const Place &at)
+TTT_DEVICE void send_A2(ForwardSmem<CS> &s, const float (&x)[SPAN], int row, int column, const Place &at)
 {
     uint4 packed[SPAN / 8];
     pack_span(packed, x);
 #pragma unroll
     for (int j = 0; j < SPAN / 8; j++) {
         __nv_bfloat16 *here = s.A2 + row * F + ((column / 8 + j) ^ (row % 8)) * 8;
-        if constexpr (Config<CS>::GATHER) {
 #pragma unroll
-            for (int k = 1; k < CS; k++) {
-                const int rank = (at.rank + k) % CS;
-                store_async(cluster_address(shared_address(here), rank), packed[j],
-                            cluster_address(shared_address(&s.a2_full), rank));
-            }
+        for (int k = 1; k < CS; k++) {
+            const int rank = (at.rank + k) % CS;
+            store_async(cluster_address(shared_address(here), rank), packed[j],
+                        cluster_address(shared_address(&s.a2_full), rank));
         }
         *reinterpret_cast<uint4 *>(here) = packed[j];
     }
-    if constexpr (Config<CS>::GATHER)
-        warp_arrive(&s.a2_full, (CS - 1) * Config<CS>::NORM_ROWS * F * 2 / Config<CS>::CHAIN_WARPS, at);
+    warp_arrive(&s.a2_full, (CS - 1) * Config<CS>::ROWS * F * 2 / Config<CS>::CHAIN_WARPS, at);
 }
 
 /* A thread's part of the state to global memory, as load_state reads it. */

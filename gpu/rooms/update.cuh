@@ -46,22 +46,18 @@ TTT_DEVICE void update_b1(float (&b1)[2], const float (&A1)[TILE_REGISTERS])
     }
 }
 
-/* Leaves a warp's column sums of A2 = -eta gZ2 where b2 is kept: in this rank, or in every one. */
+/* Leaves a warp's column sums of A2 = -eta gZ2 where every rank keeps its b2. */
 template <int CS> TTT_DEVICE void send_b2(ForwardSmem<CS> &s, float2 sums, int column, const Place &at)
 {
-    using cfg = Config<CS>;
-    const int part = (cfg::GATHER ? at.rank * cfg::CHAIN_WARPS : 0) + at.thread / WARP;
-    float *here = &s.b2_parts[part][column];
+    float *here = &s.b2_parts[at.rank * Config<CS>::CHAIN_WARPS + at.thread / WARP][column];
     *reinterpret_cast<float2 *>(here) = sums;
-    if constexpr (cfg::GATHER) {
 #pragma unroll
-        for (int k = 1; k < CS; k++) {
-            const int rank = (at.rank + k) % CS;
-            store_async(cluster_address(shared_address(here), rank), sums,
-                        cluster_address(shared_address(&s.b2_full), rank));
-        }
+    for (int k = 1; k < CS; k++) {
+        const int rank = (at.rank + k) % CS;
+        store_async(cluster_address(shared_address(here), rank), sums,
+                    cluster_address(shared_address(&s.b2_full), rank));
     }
-    warp_arrive(&s.b2_full, cfg::GATHER ? (CS - 1) * F * 4 : 0, at);
+    warp_arrive(&s.b2_full, (CS - 1) * F * 4, at);
 }
 
 /* b2 += those sums, in a fixed order. */
