@@ -45,20 +45,15 @@
 namespace ttt_gpu
 {
 
-/* F1, issued and committed: Z1 += K W1 of mini-batch i.  W1 packed. */
+/* F1, issued and committed: Z1 += K W1 of mini-batch i; `packed` becomes W1 rounded. */
 template <int CS>
-TTT_DEVICE void start_Z1(float (&Z1)[TILE_REGISTERS], const uint32_t (&W1)[16], ForwardSmem<CS> &s, int i)
+TTT_DEVICE void start_Z1(float (&Z1)[TILE_REGISTERS], uint32_t (&packed)[16], const float (&W1)[TILE_REGISTERS],
+                         ForwardSmem<CS> &s, int i)
 {
     mbarrier_wait(&s.kv_full[i % KV_STAGES], i / KV_STAGES % 2);
-    wgmma_fence();
-    multiply<K_ALONG>(Z1, W1, s.K[i % KV_STAGES], true);
+    multiply_tile<K_ALONG>(Z1, packed, W1, s.K[i % KV_STAGES]);
     wgmma_commit();
 }
-
-/* What stays of the norm's parameters in a chain thread: of its columns w, w b and w^2. */
-template <int SPAN> struct Norm {
-    float w[SPAN], wb[SPAN], ww[SPAN];
-};
 
 /* A mini-batch between its first half, which needs the state before it, and its second, which changes the state. */
 template <int CS> struct Opened {
@@ -70,43 +65,46 @@ template <int CS> struct Opened {
 
 /* wt = w (b - (V - K)) of mini-batch i. */
 template <int CS, int SPAN>
-TTT_DEVICE void load_target(float (&wt)[SPAN], const Norm<SPAN> &norm, const ForwardSmem<CS> &s, const Span &span,
-                            const Place &at, int i)
+TTT_DEVICE void load_target(float (&wt)[SPAN], const ForwardSmem<CS> &s, const Span &span, const Place &at, int i)
 {
-    float V[SPAN];
+    float V[SPAN], w[SPAN], b[SPAN];
     load_span(wt, s.K[i % KV_STAGES], at.rank * Config<CS>::ROWS + span.row, span.column);
     load_span(V, s.V[i % KV_STAGES], span.row, span.column);
+    load_span(w, s.norm_weight + span.column);
+    load_span(b, s.norm_bias + span.column);
 #pragma unroll
     for (int k = 0; k < SPAN; k++)
-        wt[k] = fmaf(norm.w[k], wt[k] - V[k], norm.wb[k]);
+        wt[k] = w[k] * (b[k] - (V[k] - wt[k]));
 }
 
-/* The first half of mini-batch i, from Z1, whose product is in flight with the W2 update of i - 1 behind it.  State i
+/* The first half of mini-batch i, from Z1, whose product is in flight behind the W2 update of i - 1.  State i
  * becomes complete on the way, and gets its copies for the outputs.  W1 packed. */
 template <int CS>
-TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &w,
-                                const Norm<Config<CS>::CHAIN_SPAN> &norm, ForwardSmem<CS> &s, const Span &span,
+TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &w, ForwardSmem<CS> &s, const Span &span,
                                 const Place &at, int i)
 {
     using cfg = Config<CS>;
     const int now = i % 2;
     if (i >= 3) /* the outputs of mini-batch i - 3 were the last to read this copy */
         bar_sync(BARRIER_STATE_FREE + now, cfg::THREADS);
+    uint32_t packed[16];
     store_tile(s.W1[now] + at.warpgroup * TILE, W1, at);
+    wgmma_wait<1>();
+    settle(w.W2);
+    pack_tile(packed, w.W2);
+    store_tile(s.W2[now] + at.warpgroup * TILE, packed, at);
     if (at.quad == 0) {
         float *b1 = s.b1[now] + at.warpgroup * 64 + at.warp * 16 + at.group;
         b1[0] = w.b1[0];
         b1[8] = w.b1[1];
     }
-    wgmma_wait<1>();
-    wgmma_settle(o.Z1);
-    uint32_t X2[16], W2[16];
-    gelu(X2, o.Z1, o.T);
     wgmma_wait<0>();
-    wgmma_settle(w.W2);
-    store_tile(s.X2 + at.warpgroup * TILE, X2, at);
-    pack_tile(W2, w.W2);
-    store_tile(s.W2[now] + at.warpgroup * TILE, W2, at);
+    settle(o.Z1);
+#pragma unroll
+    for (int step = 0; step < 4; step++) {
+        gelu_step(packed, o.Z1, o.T, step);
+        store_step(s.X2 + at.warpgroup * TILE, packed, step, at);
+    }
     proxy_fence();
     bar_sync(BARRIER_CHAIN, cfg::CHAIN_THREADS);
 
@@ -123,9 +121,10 @@ TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &
         s.b2[now][at.thread] = w.b2;
     if (i > 0)
         bar_arrive(BARRIER_STATE_READY + now, cfg::THREADS);
-    load_target(o.wt, norm, s, span, at, i);
+    load_target(o.wt, s, span, at, i);
+    settle(o.wt);
     wgmma_wait<0>();
-    wgmma_settle(o.Z2);
+    settle(o.Z2);
 }
 
 /* The recurrence. */
@@ -135,36 +134,28 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
     constexpr int SPAN = cfg::CHAIN_SPAN;
     const Span span = span_of_thread<SPAN>(at);
     const int row = at.rank * cfg::ROWS + span.row;
+    const Sender sender = make_sender<CS>(s.Z2_parts, s.z2_full, at.warpgroup, at);
     State w;
     load_state<CS>(w, p.init, at.sequence, at);
-    Norm<SPAN> norm;
-    load_span(norm.w, s.norm_weight + span.column);
-    load_span(norm.wb, s.norm_bias + span.column);
-#pragma unroll
-    for (int k = 0; k < SPAN; k++) {
-        norm.wb[k] *= norm.w[k];
-        norm.ww[k] = norm.w[k] * norm.w[k];
-    }
     Opened<CS> o;
     uint32_t packed[16];
-    pack_tile(packed, w.W1);
     start_with_bias(o.Z1, w.b1);
-    start_Z1(o.Z1, packed, s, 0);
-    wgmma_commit(); /* in place of a W2 update */
-    open_mini_batch(o, packed, w, norm, s, span, at, 0);
+    start_Z1(o.Z1, packed, w.W1, s, 0);
+    open_mini_batch(o, packed, w, s, span, at, 0);
 
     int64_t checkpoint = (int64_t)at.sequence * p.checkpoints_per_sequence;
     int until_checkpoint = 0;
     __nv_bfloat16 next_eta = load_eta(p, at, row); /* a step ahead, as it must not be waited for */
     for (int i = 0; i < p.mini_batches; i++) {
         const int now = i % 2;
-        send_parts<CS>(o.Z2, s.Z2_parts[now][at.rank], &s.z2_full[now], at.warpgroup, cfg::CHAIN_WARPS, at);
+        send_parts<CS, cfg::CHAIN_WARPS>(o.Z2, sender, s.z2_full, now, at);
 
         /* While they travel: all that needs no Z2. */
         const int64_t token = (int64_t)i * C + row;
         const float eta = __bfloat162float(next_eta);
         next_eta = load_eta(p, at, token + C);
-        gelu_grad(o.Z1, o.T);
+        gelu_grad<0>(o.Z1, o.T);
+        settle(o.Z1);
         if (until_checkpoint == 0) {
             if (p.checkpoints.W1)
                 write_state<CS>(p.checkpoints, w, checkpoint, at);
@@ -174,21 +165,25 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         until_checkpoint--;
 
         /* Z2 = X2 W2 + b2;  A2 = -eta gZ2, 0 in rows past the end. */
-        float A2[SPAN], b2[SPAN];
+        float A2[SPAN], b2[SPAN], ww[SPAN];
         mbarrier_wait(&s.z2_full[now], i / 2 % 2);
         load_span(b2, s.b2[now] + span.column);
+        load_span(ww, s.norm_weight_squared + span.column);
         sum_parts<CS>(A2, s.Z2_parts[now][0], span);
 #pragma unroll
         for (int k = 0; k < SPAN; k++)
             A2[k] += b2[k];
-        norm_l2_grad(A2, o.wt, norm.ww, p.eps, eta);
+        norm_l2_grad(A2, o.wt, ww, p.eps, eta);
 #pragma unroll
         for (int k = 0; k < SPAN; k++)
             A2[k] = token < p.seq_len ? A2[k] : 0.0f;
         send_A2(s, A2, row, span.column, at);
+        settle(A2);
         int column = span.column;
         sum_rows<SPAN / 2, F / SPAN>(A2, column, at.lane);
         send_b2(s, {A2[0], A2[1]}, column, at);
+        gelu_grad<1>(o.Z1, o.T);
+        settle(o.Z1);
         mbarrier_wait(&s.a2_full, now);
         proxy_fence();
 
@@ -198,28 +193,27 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         multiply<K_ALONG, K_ALONG, 4>(A1, s.W2[now] + at.warpgroup * TILE, s.A2, false);
         wgmma_commit();
         wgmma_wait<0>();
-        wgmma_settle(A1);
+        settle(A1);
 #pragma unroll
         for (int k = 0; k < TILE_REGISTERS; k++)
             A1[k] *= o.Z1[k];
 
         /* F4: W1 += K^T A1. */
-        pack_tile(packed, A1);
-        wgmma_fence();
-        multiply<K_DOWN>(w.W1, packed, s.K[i % KV_STAGES], true);
+        multiply_tile<K_DOWN>(w.W1, packed, A1, s.K[i % KV_STAGES]);
         wgmma_commit();
-        update_b1(w.b1, A1);
-        start_with_bias(o.Z1, w.b1);
-        wgmma_wait<0>();
-        wgmma_settle(w.W1);
-
-        /* The next mini-batch (one past the end: of zeros), with F5, W2 += X2^T A2, behind its first product. */
-        uint32_t W1[16];
-        pack_tile(W1, w.W1);
-        start_Z1(o.Z1, W1, s, i + 1);
+        /* F5: W2 += X2^T A2. */
         multiply<K_ALONG, K_DOWN, 4>(w.W2, s.X2 + at.warpgroup * TILE, s.A2, true);
         wgmma_commit();
-        open_mini_batch(o, W1, w, norm, s, span, at, i + 1);
+        settle(A1);
+        update_b1(w.b1, A1);
+        start_with_bias(o.Z1, w.b1);
+        wgmma_wait<1>();
+        settle(w.W1);
+
+        /* The next mini-batch; past the end, one of zeros. */
+        uint32_t W1[16];
+        start_Z1(o.Z1, W1, w.W1, s, i + 1);
+        open_mini_batch(o, W1, w, s, span, at, i + 1);
     }
     if (p.last.W1)
         write_state<CS>(p.last, w, at.sequence, at);
@@ -257,6 +251,7 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
     using cfg = Config<CS>;
     constexpr int SPAN = cfg::OUTPUT_SPAN;
     const Span span = span_of_thread<SPAN>(at);
+    const Sender sender = make_sender<CS>(s.Z2b_parts, s.z2b_full, 0, at);
     if (at.thread == 0) {
         for (int i = 0; i < KV_STAGES; i++)
             fetch_kv(p, s, at, i);
@@ -280,10 +275,13 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
             multiply<K_ALONG, K_ALONG, 4>(Z1b, s.W1[state] + tile * TILE, s.Q[i % Q_STAGES], true);
             wgmma_commit();
             wgmma_wait<0>();
-            wgmma_settle(Z1b);
+            settle(Z1b);
             uint32_t X2b[16];
-            gelu(X2b, Z1b, T);
-            store_tile(s.X2b + tile * TILE, X2b, at);
+#pragma unroll
+            for (int step = 0; step < 4; step++) {
+                gelu_step(X2b, Z1b, T, step);
+                store_step(s.X2b + tile * TILE, X2b, step, at);
+            }
         }
         proxy_fence();
         bar_sync(BARRIER_OUTPUT, cfg::OUTPUT_THREADS);
@@ -297,10 +295,10 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
         wgmma_commit();
         load_span(b2, s.b2[state] + span.column);
         wgmma_wait<0>();
-        wgmma_settle(Z2b);
+        settle(Z2b);
         if (i + 3 <= p.mini_batches) /* as long as the chain will write this copy again */
             bar_arrive(BARRIER_STATE_FREE + state, cfg::THREADS);
-        send_parts<CS>(Z2b, s.Z2b_parts[now][at.rank], &s.z2b_full[now], 0, cfg::OUTPUT_THREADS / WARP, at);
+        send_parts<CS, cfg::OUTPUT_THREADS / WARP>(Z2b, sender, s.z2b_full, now, at);
         mbarrier_wait(&s.z2b_full[now], i / 2 % 2);
         sum_parts<CS>(row, s.Z2b_parts[now][0], span);
 #pragma unroll
@@ -332,7 +330,9 @@ template <int CS> TTT_DEVICE void set_up(const ForwardParams &p, ForwardSmem<CS>
         tensor_map_prefetch(&p.XV);
     }
     if (threadIdx.x < F) {
-        s.norm_weight[threadIdx.x] = p.ttt_norm_weight[head * F + threadIdx.x];
+        const float w = p.ttt_norm_weight[head * F + threadIdx.x];
+        s.norm_weight[threadIdx.x] = w;
+        s.norm_weight_squared[threadIdx.x] = w * w;
         s.norm_bias[threadIdx.x] = p.ttt_norm_bias[head * F + threadIdx.x];
     }
     __syncthreads();

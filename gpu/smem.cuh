@@ -51,6 +51,7 @@ template <int CS> struct alignas(SWIZZLE_BYTES) ForwardSmem {
 
     /* [F] of this head; written once -> chain and outputs; always. */
     float norm_weight[F];
+    float norm_weight_squared[F];
     float norm_bias[F];
 
     uint64_t kv_full[KV_STAGES]; /* bytes of K and V */

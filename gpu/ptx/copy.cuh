@@ -67,6 +67,13 @@ TTT_DEVICE void store_async(uint32_t to, float2 v, uint32_t barrier)
                  : "memory");
 }
 
+/* Stores 16 bytes in this block's shared memory. */
+TTT_DEVICE void store_shared(uint32_t to, uint4 v)
+{
+    asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w)
+                 : "memory");
+}
+
 /* Stores four 8 x 8 matrices of 16-bit elements: lane l gives the address of row l % 8 of matrix l / 8. */
 TTT_DEVICE void store_matrix(uint32_t row_address, const uint32_t *v)
 {

@@ -30,23 +30,13 @@ template <int PENDING> TTT_DEVICE void wgmma_wait()
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory");
 }
 
-/* No instruction: keeps the compiler from reading finished accumulators before the wait. */
-TTT_DEVICE void wgmma_settle(float (&d)[32])
+/* No instruction: what computes these registers comes before this point, what reads them after it.  The compiler would
+ * else read accumulators before the wait, or move work out of the window that hides it. */
+template <int REGISTERS> TTT_DEVICE void settle(float (&d)[REGISTERS])
 {
-    asm volatile(""
-                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]),
-                   "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]),
-                   "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]),
-                   "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]),
-                   "+f"(d[30]), "+f"(d[31]));
-}
-
-TTT_DEVICE void wgmma_settle(float (&d)[16])
-{
-    asm volatile(""
-                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]),
-                   "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]),
-                   "+f"(d[15]));
+#pragma unroll
+    for (int k = 0; k < REGISTERS; k++)
+        asm volatile("" : "+f"(d[k]));
 }
 
 /* d[64, 64] = A B (+ d): one step of 16 along K, A and B in shared memory.  TA, TB: 0 = K is contiguous in the

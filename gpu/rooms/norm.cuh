@@ -12,20 +12,26 @@
 namespace ttt_gpu
 {
 
+/* Sum in pairs: a short chain of additions. */
+template <int COUNT> TTT_DEVICE float sum_of(const float *x)
+{
+    if constexpr (COUNT == 1)
+        return x[0];
+    else
+        return sum_of<COUNT / 2>(x) + sum_of<COUNT / 2>(x + COUNT / 2);
+}
+
 /* x <- normalize(x); returns 1 / sqrt(var + eps).  Sums of squares are taken about each lane's own mean and merged in
  * pairs with their exact correction: as accurate as two passes, in one round of shuffles. */
 template <int SPAN> TTT_DEVICE float normalize(float (&x)[SPAN], float eps)
 {
-    float sum = 0.0f;
-#pragma unroll
-    for (int k = 0; k < SPAN; k++)
-        sum += x[k];
-    float squares = 0.0f;
+    float sum = sum_of<SPAN>(x), square[SPAN];
 #pragma unroll
     for (int k = 0; k < SPAN; k++) {
         const float d = fmaf(sum, -1.0f / SPAN, x[k]);
-        squares = fmaf(d, d, squares);
+        square[k] = d * d;
     }
+    float squares = sum_of<SPAN>(square);
 #pragma unroll
     for (int lanes = 1; lanes < F / SPAN; lanes *= 2) {
         const float other = __shfl_xor_sync(0xffffffff, sum, lanes);
@@ -46,13 +52,13 @@ template <int SPAN>
 TTT_DEVICE void norm_l2_grad(float (&x)[SPAN], float (&wt)[SPAN], const float (&ww)[SPAN], float eps, float eta)
 {
     const float rstd = normalize(x, eps);
-    float mean_a = 0.0f, mean_ax = 0.0f;
+    float product[SPAN];
 #pragma unroll
     for (int k = 0; k < SPAN; k++) {
         wt[k] = fmaf(ww[k], x[k], wt[k]);
-        mean_a += wt[k];
-        mean_ax = fmaf(wt[k], x[k], mean_ax);
+        product[k] = wt[k] * x[k];
     }
+    float mean_a = sum_of<SPAN>(wt), mean_ax = sum_of<SPAN>(product);
 #pragma unroll
     for (int lanes = 1; lanes < F / SPAN; lanes *= 2) {
         mean_a += __shfl_xor_sync(0xffffffff, mean_a, lanes);

@@ -24,44 +24,62 @@ TTT_DEVICE int part_offset(int row, int chunk)
     return row * F + ((chunk ^ (row % 4) ^ (row % 2 * 4)) * 8);
 }
 
-/* Sends one thread's accumulators of a 64 x (32 or 64) tile, columns from 32 * `block` on, to the ranks of their rows.
- * `parts` is a receiver's array for this sender; both it and `full` lie at the same place in each rank.  `warps` warps
- * of each rank take part. */
-template <int CS, int REGISTERS>
-TTT_DEVICE void send_parts(const float (&Z2)[REGISTERS], __half *parts, uint64_t *full, int block, int warps,
-                           const Place &at)
+/* Where a thread's part of its warp's rows goes: addresses in the rank that normalises them. */
+struct Sender {
+    bool own;         /* that rank is this one */
+    uint32_t to;      /* of the thread's first chunk, even mini-batches */
+    uint32_t barrier; /* of the mbarrier that counts it */
+};
+
+/* `parts` [2][CS][C / CS * F] and `full` [2] lie at the same place in each rank; columns from 32 * `block` on. */
+template <int CS>
+TTT_DEVICE Sender make_sender(__half (*parts)[CS][C / CS * F], uint64_t *full, int block, const Place &at)
 {
-    constexpr int ROWS = C / CS;
-    const int owner = 16 * at.warp / ROWS; /* of this warp's rows */
-    const uint32_t there = cluster_address(shared_address(parts), owner);
-    const uint32_t barrier = cluster_address(shared_address(full), owner);
+    const int row = 16 * at.warp + at.group, owner = row / (C / CS);
+    const uint32_t to = shared_address(parts[0][at.rank] + part_offset(row % (C / CS), 4 * block + at.quad));
+    Sender sender;
+    sender.own = owner == at.rank;
+    sender.to = sender.own ? to : cluster_address(to, owner);
+    sender.barrier = cluster_address(shared_address(full), owner);
+    return sender;
+}
+
+/* Sends a thread's accumulators of a 64 x (32 or 64) tile of an even (now = 0) or odd mini-batch; WARPS warps of each
+ * rank take part. */
+template <int CS, int WARPS, int REGISTERS>
+TTT_DEVICE void send_parts(const float (&Z2)[REGISTERS], const Sender &sender, uint64_t *full, int now, const Place &at)
+{
+    constexpr uint32_t ROWS_BYTES = C / CS * F * 2;
+    uint4 v[2][REGISTERS / 16];
 #pragma unroll
-    for (int half_rows = 0; half_rows < 2; half_rows++) {
-        const int row = (16 * at.warp + at.group + 8 * half_rows) % ROWS;
-#pragma unroll
-        for (int J = 0; J < REGISTERS / 16; J++) {
-            const float *z = Z2 + 16 * J + 2 * half_rows;
-            const uint4 v = {pack_f16(z[0], z[1]), pack_f16(z[4], z[5]), pack_f16(z[8], z[9]), pack_f16(z[12], z[13])};
-            const int offset = part_offset(row, 4 * (block + J) + at.quad);
-            if (owner == at.rank)
-                *reinterpret_cast<uint4 *>(parts + offset) = v;
-            else
-                store_async(there + offset * (uint32_t)sizeof(__half), v, barrier);
-        }
+    for (int k = 0; k < REGISTERS / 8; k++) {
+        const float *z = Z2 + k / 2 * 16 + k % 2 * 2;
+        v[k % 2][k / 2] = {pack_f16(z[0], z[1]), pack_f16(z[4], z[5]), pack_f16(z[8], z[9]), pack_f16(z[12], z[13])};
     }
-    warp_arrive(full, (CS - 1) * ROWS * F * 2 / warps, at);
+    const uint32_t to = sender.to + now * CS * ROWS_BYTES, barrier = sender.barrier + now * (uint32_t)sizeof(uint64_t);
+    /* The next four chunks differ in one bit, the next eight rows lie behind. */
+    if (sender.own) {
+#pragma unroll
+        for (int k = 0; k < REGISTERS / 8; k++)
+            store_shared((to ^ (k / 2 * 64)) + k % 2 * 8 * F * 2, v[k % 2][k / 2]);
+    } else {
+#pragma unroll
+        for (int k = 0; k < REGISTERS / 8; k++)
+            store_async((to ^ (k / 2 * 64)) + k % 2 * 8 * F * 2, v[k % 2][k / 2], barrier);
+    }
+    warp_arrive(full + now, (CS - 1) * ROWS_BYTES / WARPS, at);
 }
 
 /* x = sum over ranks of a thread's piece of a row; `parts` [CS, C / CS, F]. */
 template <int CS, int SPAN> TTT_DEVICE void sum_parts(float (&x)[SPAN], const __half *parts, const Span &span)
 {
-    constexpr int ROWS = C / CS;
     const int j = span.column / 8;
+    const int first = part_offset(span.row, j / 4 * 4) + j % 4 * 2;
 #pragma unroll
     for (int rank = 0; rank < CS; rank++) {
 #pragma unroll
         for (int quad = 0; quad < 4; quad++) {
-            const __half *from = parts + rank * ROWS * F + part_offset(span.row, j / 4 * 4 + quad) + j % 4 * 2;
+            const __half *from = parts + rank * (C / CS * F) + (first ^ (quad * 8));
             __half2 pair[SPAN / 8];
             if constexpr (SPAN == 16)
                 *reinterpret_cast<uint2 *>(pair) = *reinterpret_cast<const uint2 *>(from);

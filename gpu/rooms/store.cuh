@@ -11,15 +11,19 @@
 namespace ttt_gpu
 {
 
-/* A packed accumulator tile to a swizzled tile in shared memory. */
-TTT_DEVICE void store_tile(__nv_bfloat16 *tile, const uint32_t (&packed)[16], const Place &at)
+/* A packed accumulator tile to a swizzled tile in shared memory: 16 of its 64 columns, number `step`. */
+TTT_DEVICE void store_step(__nv_bfloat16 *tile, const uint32_t (&packed)[16], int step, const Place &at)
 {
     const int row = 16 * at.warp + at.lane % 16;
+    const int chunk = (2 * step + at.lane / 16) ^ (row % 8);
+    store_matrix(shared_address(tile + row * F + chunk * 8), packed + 4 * step);
+}
+
+TTT_DEVICE void store_tile(__nv_bfloat16 *tile, const uint32_t (&packed)[16], const Place &at)
+{
 #pragma unroll
-    for (int j = 0; j < 4; j++) {
-        const int chunk = (2 * j + at.lane / 16) ^ (row % 8);
-        store_matrix(shared_address(tile + row * F + chunk * 8), packed + 4 * j);
-    }
+    for (int step = 0; step < 4; step++)
+        store_step(tile, packed, step, at);
 }
 
 /* SPAN floats rounded to 16-byte chunks. */
