@@ -154,8 +154,7 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         const int64_t token = (int64_t)i * C + row;
         const float eta = __bfloat162float(next_eta);
         next_eta = load_eta(p, at, token + C);
-        gelu_grad<0>(o.Z1, o.T);
-        settle(o.Z1);
+        do_here(p.heads < 1, [&] { gelu_grad<0>(o.Z1, o.T); });
         if (until_checkpoint == 0) {
             if (p.checkpoints.W1)
                 write_state<CS>(p.checkpoints, w, checkpoint, at);
@@ -182,8 +181,7 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         int column = span.column;
         sum_rows<SPAN / 2, F / SPAN>(A2, column, at.lane);
         send_b2(s, {A2[0], A2[1]}, column, at);
-        gelu_grad<1>(o.Z1, o.T);
-        settle(o.Z1);
+        do_here(p.checkpoint_group_size < 1, [&] { gelu_grad<1>(o.Z1, o.T); });
         mbarrier_wait(&s.a2_full, now);
         proxy_fence();
 
