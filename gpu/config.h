@@ -62,8 +62,8 @@ template <int CS> struct Config {
      * give some to the chain (what a block moves stays what it started with).  Two have 255 each without asking. */
     static constexpr bool MOVE_REGISTERS = THREADS > 256;
     static constexpr int START_REGISTERS = REGISTER_FILE / THREADS / 8 * 8;
-    static constexpr int CHAIN_REGISTERS = 208;
-    static constexpr int OUTPUT_REGISTERS = 88;
+    static constexpr int CHAIN_REGISTERS = 200;
+    static constexpr int OUTPUT_REGISTERS = 104;
     static_assert(!MOVE_REGISTERS ||
                       CHAIN_THREADS * CHAIN_REGISTERS + OUTPUT_THREADS * OUTPUT_REGISTERS <= THREADS * START_REGISTERS,
                   "the chain would wait for registers for ever");

@@ -51,7 +51,9 @@ TTT_DEVICE void start_Z1(float (&Z1)[TILE_REGISTERS], uint32_t (&packed)[16], co
                          ForwardSmem<CS> &s, int i)
 {
     mbarrier_wait(&s.kv_full[i % KV_STAGES], i / KV_STAGES % 2);
-    multiply_tile<K_ALONG>(Z1, packed, W1, s.K[i % KV_STAGES]);
+    pack_tile(packed, W1);
+    wgmma_fence();
+    multiply<K_ALONG>(Z1, packed, s.K[i % KV_STAGES]);
     wgmma_commit();
 }
 
@@ -115,10 +117,10 @@ TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &
     if (i > 0) {
         mbarrier_wait(&s.b2_full, (i - 1) % 2);
         if (at.thread < F)
-            update_b2(w.b2, s, at);
+            update_b2(w.b2, s, (i - 1) % 2, at);
     }
     if (at.thread < F)
-        s.b2[now][at.thread] = w.b2;
+        s.b2[i % 3][at.thread] = w.b2;
     if (i > 0)
         bar_arrive(BARRIER_STATE_READY + now, cfg::THREADS);
     load_target(o.wt, s, span, at, i);
@@ -166,7 +168,7 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         /* Z2 = X2 W2 + b2;  A2 = -eta gZ2, 0 in rows past the end. */
         float A2[SPAN], b2[SPAN], ww[SPAN];
         mbarrier_wait(&s.z2_full[now], i / 2 % 2);
-        load_span(b2, s.b2[now] + span.column);
+        load_span(b2, s.b2[i % 3] + span.column);
         load_span(ww, s.norm_weight_squared + span.column);
         sum_parts<CS>(A2, s.Z2_parts[now][0], span);
 #pragma unroll
@@ -180,7 +182,7 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         settle(A2);
         int column = span.column;
         sum_rows<SPAN / 2, F / SPAN>(A2, column, at.lane);
-        send_b2(s, {A2[0], A2[1]}, column, at);
+        send_b2(s, {A2[0], A2[1]}, column, now, at);
         do_here(p.checkpoint_group_size < 1, [&] { gelu_grad<1>(o.Z1, o.T); });
         mbarrier_wait(&s.a2_full, now);
         proxy_fence();
@@ -197,7 +199,9 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
             A1[k] *= o.Z1[k];
 
         /* F4: W1 += K^T A1. */
-        multiply_tile<K_DOWN>(w.W1, packed, A1, s.K[i % KV_STAGES]);
+        pack_tile(packed, A1);
+        wgmma_fence();
+        multiply<K_DOWN>(w.W1, packed, s.K[i % KV_STAGES]);
         wgmma_commit();
         /* F5: W2 += X2^T A2. */
         multiply<K_ALONG, K_DOWN, 4>(w.W2, s.X2 + at.warpgroup * TILE, s.A2, true);
@@ -217,22 +221,30 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         write_state<CS>(p.last, w, at.sequence, at);
 }
 
-/* XQW of a thread's piece of a row of mini-batch i, from its Z2b. */
+/* XQW = Q + w normalize(Z2b) + b of a thread's piece of a row of mini-batch i, once its parts are there. */
 template <int CS>
-TTT_DEVICE void write_output(float (&Z2b)[Config<CS>::OUTPUT_SPAN], const ForwardParams &p, const ForwardSmem<CS> &s,
-                             const Span &span, const Place &at, int i)
+TTT_DEVICE void finish_output(const ForwardParams &p, ForwardSmem<CS> &s, const Span &span, const Place &at, int i)
 {
     constexpr int SPAN = Config<CS>::OUTPUT_SPAN;
     const int row = at.rank * Config<CS>::ROWS + span.row;
     const int64_t token = (int64_t)i * C + row;
-    normalize(Z2b, p.eps);
-    float w[SPAN], b[SPAN], Q[SPAN];
-    load_span(w, s.norm_weight + span.column);
-    load_span(b, s.norm_bias + span.column);
-    load_span(Q, s.Q[i % Q_STAGES], row, span.column);
+    float Z2b[SPAN], w[SPAN], b[SPAN];
+    mbarrier_wait(&s.z2b_full[i % 2], i / 2 % 2);
+    load_span(b, s.b2[(i + 1) % 3] + span.column);
+    sum_parts<CS>(Z2b, s.Z2b_parts[i % 2][0], span);
 #pragma unroll
     for (int k = 0; k < SPAN; k++)
-        Z2b[k] = Q[k] + fmaf(w[k], Z2b[k], b[k]);
+        Z2b[k] += b[k];
+    normalize(Z2b, p.eps);
+    load_span(w, s.norm_weight + span.column);
+    load_span(b, s.norm_bias + span.column);
+#pragma unroll
+    for (int k = 0; k < SPAN; k++)
+        Z2b[k] = fmaf(w[k], Z2b[k], b[k]);
+    load_span(b, s.Q[i % Q_STAGES], row, span.column);
+#pragma unroll
+    for (int k = 0; k < SPAN; k++)
+        Z2b[k] += b[k];
     uint4 packed[SPAN / 8];
     pack_span(packed, Z2b);
     if (token < p.seq_len) {
@@ -243,12 +255,24 @@ TTT_DEVICE void write_output(float (&Z2b)[Config<CS>::OUTPUT_SPAN], const Forwar
     }
 }
 
-/* XQW = Q + w normalize(gelu(Q W1 + b1) W2 + b2) + b of every mini-batch, with the state that it left. */
+/* F6, issued and committed: Z1b = Q W1 + b1 of mini-batch i, one tile of hidden units. */
+template <int CS>
+TTT_DEVICE void start_Z1b(float (&Z1b)[TILE_REGISTERS], const ForwardSmem<CS> &s, const Place &at, int i, int tile)
+{
+    const int state = (i + 1) % 2;
+    const float *b1 = s.b1[state] + tile * 64 + at.warp * 16 + at.group;
+    start_with_bias(Z1b, {b1[0], b1[8]});
+    wgmma_fence();
+    multiply<K_ALONG, K_ALONG, 4>(Z1b, s.W1[state] + tile * TILE, s.Q[i % Q_STAGES], true);
+    wgmma_commit();
+}
+
+/* XQW = Q + w normalize(gelu(Q W1 + b1) W2 + b2) + b of every mini-batch, with the state that it left.  The last steps
+ * of a mini-batch, after the exchange, run while the first product of the next is under way. */
 template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSmem<CS> &s, const Place &at)
 {
     using cfg = Config<CS>;
-    constexpr int SPAN = cfg::OUTPUT_SPAN;
-    const Span span = span_of_thread<SPAN>(at);
+    const Span span = span_of_thread<cfg::OUTPUT_SPAN>(at);
     const Sender sender = make_sender<CS>(s.Z2b_parts, s.z2b_full, 0, at);
     if (at.thread == 0) {
         for (int i = 0; i < KV_STAGES; i++)
@@ -258,52 +282,47 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
     }
 
     for (int i = 0; i < p.mini_batches; i++) {
-        const int now = i % 2, state = (i + 1) % 2;
+        const int state = (i + 1) % 2;
         mbarrier_wait(&s.q_full[i % Q_STAGES], i / Q_STAGES % 2);
         bar_sync(BARRIER_STATE_READY + state, cfg::THREADS);
+        float Z1b[cfg::HIDDEN_TILES][TILE_REGISTERS], Z2b[TILE_REGISTERS];
+        start_Z1b(Z1b[0], s, at, i, 0);
         if (at.thread == 0)
             fetch_kv(p, s, at, i + KV_STAGES); /* the chain is done with K and V of mini-batch i */
-
-        /* F6, a tile of 64 hidden units after the other. */
+        if (i > 0)
+            finish_output(p, s, span, at, i - 1);
+#pragma unroll
         for (int tile = 0; tile < cfg::HIDDEN_TILES; tile++) {
-            float Z1b[TILE_REGISTERS], T[TILE_REGISTERS];
-            const float *b1 = s.b1[state] + tile * 64 + at.warp * 16 + at.group;
-            start_with_bias(Z1b, {b1[0], b1[8]});
-            wgmma_fence();
-            multiply<K_ALONG, K_ALONG, 4>(Z1b, s.W1[state] + tile * TILE, s.Q[i % Q_STAGES], true);
-            wgmma_commit();
-            wgmma_wait<0>();
-            settle(Z1b);
+            if (tile == 0)
+                wgmma_wait<0>();
+            else
+                wgmma_wait<1>(); /* not for the tile before's share of Z2b */
+            settle(Z1b[tile]);
+            if (tile + 1 < cfg::HIDDEN_TILES)
+                start_Z1b(Z1b[tile + 1], s, at, i, tile + 1);
             uint32_t X2b[16];
+            float T[TILE_REGISTERS];
 #pragma unroll
             for (int step = 0; step < 4; step++) {
-                gelu_step(X2b, Z1b, T, step);
+                gelu_step(X2b, Z1b[tile], T, step);
                 store_step(s.X2b + tile * TILE, X2b, step, at);
             }
+            proxy_fence();
+            bar_sync(BARRIER_OUTPUT, cfg::OUTPUT_THREADS);
+            if (tile == 0 && at.thread == 0 && i > 0)
+                fetch_q(p, s, at, i - 1 + Q_STAGES); /* all have written the outputs of i - 1 */
+            /* F7, this tile's share of Z2b = X2b W2. */
+            wgmma_fence();
+            multiply<K_DOWN, K_DOWN, 4>(Z2b, s.X2b + tile * TILE, s.W2[state] + tile * TILE, tile > 0);
+            wgmma_commit();
         }
-        proxy_fence();
-        bar_sync(BARRIER_OUTPUT, cfg::OUTPUT_THREADS);
-        if (at.thread == 0 && i > 0)
-            fetch_q(p, s, at, i - 1 + Q_STAGES);
-
-        /* F7 */
-        float Z2b[TILE_REGISTERS], row[SPAN], b2[SPAN];
-        wgmma_fence();
-        multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(Z2b, s.X2b, s.W2[state], false);
-        wgmma_commit();
-        load_span(b2, s.b2[state] + span.column);
         wgmma_wait<0>();
         settle(Z2b);
         if (i + 3 <= p.mini_batches) /* as long as the chain will write this copy again */
             bar_arrive(BARRIER_STATE_FREE + state, cfg::THREADS);
-        send_parts<CS, cfg::OUTPUT_THREADS / WARP>(Z2b, sender, s.z2b_full, now, at);
-        mbarrier_wait(&s.z2b_full[now], i / 2 % 2);
-        sum_parts<CS>(row, s.Z2b_parts[now][0], span);
-#pragma unroll
-        for (int k = 0; k < SPAN; k++)
-            row[k] += b2[k];
-        write_output(row, p, s, span, at, i);
+        send_parts<CS, cfg::OUTPUT_THREADS / WARP>(Z2b, sender, s.z2b_full, i % 2, at);
     }
+    finish_output(p, s, span, at, p.mini_batches - 1);
 }
 
 /* Barriers and the constants of the head; then every block of the cluster may send to every other. */

@@ -41,13 +41,13 @@ template <int CS> struct alignas(SWIZZLE_BYTES) ForwardSmem {
     __half Z2_parts[2][CS][cfg::ROWS * F];
     __half Z2b_parts[2][CS][cfg::ROWS * F];
 
-    /* [part, F] sums of A2 over the rows of a warp; chain of each rank -> the 64 threads that keep b2; within a step.
-     */
-    float b2_parts[cfg::B2_PARTS][F];
+    /* [part, F] sums of A2 over the rows of a warp; chain of each rank -> the 64 threads that keep b2, which read them
+     * while other warps of the cluster may be a step ahead: two copies. */
+    float b2_parts[2][cfg::B2_PARTS][F];
 
     /* Biases of state i, as W1 and W2. */
     float b1[2][cfg::HIDDEN];
-    float b2[2][F];
+    float b2[3][F]; /* by state % 3: the outputs of a mini-batch end one step later than its products */
 
     /* [F] of this head; written once -> chain and outputs; always. */
     float norm_weight[F];

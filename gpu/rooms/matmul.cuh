@@ -38,35 +38,22 @@ TTT_DEVICE void multiply(float (&d)[REGISTERS], const __nv_bfloat16 *a, const __
         wgmma_k16<A, B>(d, a_tile + k * STEP<A>, b_tile + k * STEP<B>, add || k > 0);
 }
 
-/* An accumulator tile rounded to the A operand of the next product: the layouts agree, element for element.  16 of the
- * 64 columns, number `step`. */
-TTT_DEVICE void pack_step(uint32_t (&packed)[16], const float (&d)[TILE_REGISTERS], int step)
-{
-#pragma unroll
-    for (int k = 4 * step; k < 4 * step + 4; k++)
-        packed[k] = pack_bf16(d[2 * k], d[2 * k + 1]);
-}
-
+/* An accumulator tile rounded to the A operand of the next product: the layouts agree, element for element. */
 TTT_DEVICE void pack_tile(uint32_t (&packed)[16], const float (&d)[TILE_REGISTERS])
 {
 #pragma unroll
-    for (int step = 0; step < 4; step++)
-        pack_step(packed, d, step);
+    for (int k = 0; k < 16; k++)
+        packed[k] = pack_bf16(d[2 * k], d[2 * k + 1]);
 }
 
-/* d += A B with A an accumulator tile, rounded step by step, so that the first products run while the last operands are
- * made; `packed` keeps what is multiplied. */
+/* d += A B with A a packed tile, four registers to a step; issued, not waited for. */
 template <Layout B>
-TTT_DEVICE void multiply_tile(float (&d)[TILE_REGISTERS], uint32_t (&packed)[16], const float (&a)[TILE_REGISTERS],
-                              const __nv_bfloat16 *b)
+TTT_DEVICE void multiply(float (&d)[TILE_REGISTERS], const uint32_t (&a)[16], const __nv_bfloat16 *b)
 {
     const uint64_t b_tile = tile_descriptor(b);
 #pragma unroll
-    for (int k = 0; k < 4; k++) {
-        pack_step(packed, a, k);
-        wgmma_fence();
-        wgmma_k16<B>(d, packed + 4 * k, b_tile + k * STEP<B>, true);
-    }
+    for (int k = 0; k < 4; k++)
+        wgmma_k16<B>(d, a + 4 * k, b_tile + k * STEP<B>, true);
 }
 
 } // namespace ttt_gpu

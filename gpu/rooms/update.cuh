@@ -46,10 +46,11 @@ TTT_DEVICE void update_b1(float (&b1)[2], const float (&A1)[TILE_REGISTERS])
     }
 }
 
-/* Leaves a warp's column sums of A2 = -eta gZ2 where every rank keeps its b2. */
-template <int CS> TTT_DEVICE void send_b2(ForwardSmem<CS> &s, float2 sums, int column, const Place &at)
+/* Leaves a warp's column sums of A2 = -eta gZ2 where every rank keeps its b2; now = 0 or 1, parity of the mini-batch.
+ */
+template <int CS> TTT_DEVICE void send_b2(ForwardSmem<CS> &s, float2 sums, int column, int now, const Place &at)
 {
-    float *here = &s.b2_parts[at.rank * Config<CS>::CHAIN_WARPS + at.thread / WARP][column];
+    float *here = &s.b2_parts[now][at.rank * Config<CS>::CHAIN_WARPS + at.thread / WARP][column];
     *reinterpret_cast<float2 *>(here) = sums;
 #pragma unroll
     for (int k = 1; k < CS; k++) {
@@ -61,12 +62,12 @@ template <int CS> TTT_DEVICE void send_b2(ForwardSmem<CS> &s, float2 sums, int c
 }
 
 /* b2 += those sums, in a fixed order. */
-template <int CS> TTT_DEVICE void update_b2(float &b2, const ForwardSmem<CS> &s, const Place &at)
+template <int CS> TTT_DEVICE void update_b2(float &b2, const ForwardSmem<CS> &s, int now, const Place &at)
 {
     float sum = 0.0f;
 #pragma unroll
     for (int part = 0; part < Config<CS>::B2_PARTS; part++)
-        sum += s.b2_parts[part][at.thread];
+        sum += s.b2_parts[now][part][at.thread];
     b2 += sum;
 }
 
