@@ -34,6 +34,10 @@ constexpr int TILE_REGISTERS = TILE / WARPGROUP;
 constexpr int KV_STAGES = 3;
 constexpr int Q_STAGES = 2;
 
+/* Copies of b2: state i + 1 is written while mini-batch i - 3, which reads state i - 2, may not yet be finished; and
+ * its number shall be cheap to reduce. */
+constexpr int B2_COPIES = 4;
+
 /* Below -GELU_REACH gelu is 0 and gelu' 0, above it gelu is z and gelu' 1, all to the last bit of fp32 arithmetic
  * (tanh of an argument beyond 43 is +-1).  The chain clamps z there, so that no limit is ever computed as 0 * inf. */
 constexpr float GELU_REACH = 10.0f;
@@ -76,6 +80,11 @@ template <int CS> struct Config {
     /* Elements of a row that one thread normalises. */
     static constexpr int CHAIN_SPAN = ROWS * F / CHAIN_THREADS;
     static constexpr int OUTPUT_SPAN = ROWS * F / OUTPUT_THREADS;
+
+    /* Whether the outputs of a mini-batch are finished under the next one's first product.  Measured: with two tiles of
+     * hidden units the outputs are nearly as long as the chain, and this takes 3% off; with one they only get in the
+     * way of the chain's gelu (+6%). */
+    static constexpr bool LATE_OUTPUTS = HIDDEN_TILES > 1;
 
     /* Columns of Z2 that one warpgroup of the chain computes: they share the tile, so all threads send. */
     static constexpr int Z2_COLUMNS = F / CHAIN_WARPGROUPS;

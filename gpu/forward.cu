@@ -48,9 +48,8 @@ namespace ttt_gpu
 /* F1, issued and committed: Z1 += K W1 of mini-batch i; `packed` becomes W1 rounded. */
 template <int CS>
 TTT_DEVICE void start_Z1(float (&Z1)[TILE_REGISTERS], uint32_t (&packed)[16], const float (&W1)[TILE_REGISTERS],
-                         ForwardSmem<CS> &s, int i)
+                         const ForwardSmem<CS> &s, int i)
 {
-    mbarrier_wait(&s.kv_full[i % KV_STAGES], i / KV_STAGES % 2);
     pack_tile(packed, W1);
     wgmma_fence();
     multiply<K_ALONG>(Z1, packed, s.K[i % KV_STAGES]);
@@ -59,8 +58,8 @@ TTT_DEVICE void start_Z1(float (&Z1)[TILE_REGISTERS], uint32_t (&packed)[16], co
 
 /* A mini-batch between its first half, which needs the state before it, and its second, which changes the state. */
 template <int CS> struct Opened {
-    float Z1[TILE_REGISTERS]; /* clamped, with its tanh */
-    float T[TILE_REGISTERS];
+    float Z1[TILE_REGISTERS];           /* clamped */
+    float S[TILE_REGISTERS];            /* (1 + tanh) / 2 of it */
     float Z2[Config<CS>::Z2_REGISTERS]; /* this rank's part, without b2 */
     float wt[Config<CS>::CHAIN_SPAN];   /* w (b - (V - K)) of the thread's piece of a row */
 };
@@ -104,7 +103,7 @@ TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &
     settle(o.Z1);
 #pragma unroll
     for (int step = 0; step < 4; step++) {
-        gelu_step(packed, o.Z1, o.T, step);
+        gelu_step(packed, o.Z1, o.S, step);
         store_step(s.X2 + at.warpgroup * TILE, packed, step, at);
     }
     proxy_fence();
@@ -114,13 +113,6 @@ TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &
     wgmma_fence();
     multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(o.Z2, s.X2, s.W2[now] + at.warpgroup * cfg::Z2_COLUMNS, false);
     wgmma_commit();
-    if (i > 0) {
-        mbarrier_wait(&s.b2_full, (i - 1) % 2);
-        if (at.thread < F)
-            update_b2(w.b2, s, (i - 1) % 2, at);
-    }
-    if (at.thread < F)
-        s.b2[i % 3][at.thread] = w.b2;
     if (i > 0)
         bar_arrive(BARRIER_STATE_READY + now, cfg::THREADS);
     load_target(o.wt, s, span, at, i);
@@ -141,6 +133,9 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
     load_state<CS>(w, p.init, at.sequence, at);
     Opened<CS> o;
     uint32_t packed[16];
+    if (at.thread < F)
+        s.b2[0][at.thread] = w.b2;
+    mbarrier_wait(&s.kv_full[0], 0);
     start_with_bias(o.Z1, w.b1);
     start_Z1(o.Z1, packed, w.W1, s, 0);
     open_mini_batch(o, packed, w, s, span, at, 0);
@@ -156,7 +151,7 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         const int64_t token = (int64_t)i * C + row;
         const float eta = __bfloat162float(next_eta);
         next_eta = load_eta(p, at, token + C);
-        do_here(p.heads < 1, [&] { gelu_grad<0>(o.Z1, o.T); });
+        do_here(p.heads < 1, [&] { gelu_grad<0>(o.Z1, o.S); });
         if (until_checkpoint == 0) {
             if (p.checkpoints.W1)
                 write_state<CS>(p.checkpoints, w, checkpoint, at);
@@ -168,7 +163,7 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         /* Z2 = X2 W2 + b2;  A2 = -eta gZ2, 0 in rows past the end. */
         float A2[SPAN], b2[SPAN], ww[SPAN];
         mbarrier_wait(&s.z2_full[now], i / 2 % 2);
-        load_span(b2, s.b2[i % 3] + span.column);
+        load_span(b2, s.b2[i % B2_COPIES] + span.column);
         load_span(ww, s.norm_weight_squared + span.column);
         sum_parts<CS>(A2, s.Z2_parts[now][0], span);
 #pragma unroll
@@ -183,7 +178,7 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         int column = span.column;
         sum_rows<SPAN / 2, F / SPAN>(A2, column, at.lane);
         send_b2(s, {A2[0], A2[1]}, column, now, at);
-        do_here(p.checkpoint_group_size < 1, [&] { gelu_grad<1>(o.Z1, o.T); });
+        do_here(p.checkpoint_group_size < 1, [&] { gelu_grad<1>(o.Z1, o.S); });
         mbarrier_wait(&s.a2_full, now);
         proxy_fence();
 
@@ -192,6 +187,13 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         wgmma_fence();
         multiply<K_ALONG, K_ALONG, 4>(A1, s.W2[now] + at.warpgroup * TILE, s.A2, false);
         wgmma_commit();
+        /* Meanwhile b2, and the next tokens. */
+        mbarrier_wait(&s.b2_full, now);
+        if (at.thread < F) {
+            update_b2(w.b2, s, now, at);
+            s.b2[(i + 1) % B2_COPIES][at.thread] = w.b2;
+        }
+        mbarrier_wait(&s.kv_full[(i + 1) % KV_STAGES], (i + 1) / KV_STAGES % 2);
         wgmma_wait<0>();
         settle(A1);
 #pragma unroll
@@ -230,7 +232,7 @@ TTT_DEVICE void finish_output(const ForwardParams &p, ForwardSmem<CS> &s, const 
     const int64_t token = (int64_t)i * C + row;
     float Z2b[SPAN], w[SPAN], b[SPAN];
     mbarrier_wait(&s.z2b_full[i % 2], i / 2 % 2);
-    load_span(b, s.b2[(i + 1) % 3] + span.column);
+    load_span(b, s.b2[(i + 1) % B2_COPIES] + span.column);
     sum_parts<CS>(Z2b, s.Z2b_parts[i % 2][0], span);
 #pragma unroll
     for (int k = 0; k < SPAN; k++)
@@ -289,7 +291,7 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
         start_Z1b(Z1b[0], s, at, i, 0);
         if (at.thread == 0)
             fetch_kv(p, s, at, i + KV_STAGES); /* the chain is done with K and V of mini-batch i */
-        if (i > 0)
+        if (cfg::LATE_OUTPUTS && i > 0)
             finish_output(p, s, span, at, i - 1);
 #pragma unroll
         for (int tile = 0; tile < cfg::HIDDEN_TILES; tile++) {
@@ -301,16 +303,16 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
             if (tile + 1 < cfg::HIDDEN_TILES)
                 start_Z1b(Z1b[tile + 1], s, at, i, tile + 1);
             uint32_t X2b[16];
-            float T[TILE_REGISTERS];
+            float S[TILE_REGISTERS];
 #pragma unroll
             for (int step = 0; step < 4; step++) {
-                gelu_step(X2b, Z1b[tile], T, step);
+                gelu_step(X2b, Z1b[tile], S, step);
                 store_step(s.X2b + tile * TILE, X2b, step, at);
             }
             proxy_fence();
             bar_sync(BARRIER_OUTPUT, cfg::OUTPUT_THREADS);
             if (tile == 0 && at.thread == 0 && i > 0)
-                fetch_q(p, s, at, i - 1 + Q_STAGES); /* all have written the outputs of i - 1 */
+                fetch_q(p, s, at, i - 1 + Q_STAGES); /* no warp reads the rows of i - 1 any more */
             /* F7, this tile's share of Z2b = X2b W2. */
             wgmma_fence();
             multiply<K_DOWN, K_DOWN, 4>(Z2b, s.X2b + tile * TILE, s.W2[state] + tile * TILE, tile > 0);
@@ -321,8 +323,9 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
         if (i + 3 <= p.mini_batches) /* as long as the chain will write this copy again */
             bar_arrive(BARRIER_STATE_FREE + state, cfg::THREADS);
         send_parts<CS, cfg::OUTPUT_THREADS / WARP>(Z2b, sender, s.z2b_full, i % 2, at);
+        if (!cfg::LATE_OUTPUTS || i + 1 == p.mini_batches)
+            finish_output(p, s, span, at, i);
     }
-    finish_output(p, s, span, at, p.mini_batches - 1);
 }
 
 /* Barriers and the constants of the head; then every block of the cluster may send to every other. */

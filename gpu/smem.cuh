@@ -47,7 +47,7 @@ template <int CS> struct alignas(SWIZZLE_BYTES) ForwardSmem {
 
     /* Biases of state i, as W1 and W2. */
     float b1[2][cfg::HIDDEN];
-    float b2[3][F]; /* by state % 3: the outputs of a mini-batch end one step later than its products */
+    float b2[B2_COPIES][F]; /* by state % B2_COPIES */
 
     /* [F] of this head; written once -> chain and outputs; always. */
     float norm_weight[F];
