@@ -133,6 +133,8 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
     load_state<CS>(w, p.init, at.sequence, at);
     Opened<CS> o;
     uint32_t packed[16];
+    if (at.thread < F)
+        s.b2[0][at.thread] = w.b2;
     mbarrier_wait(&s.kv_full[0], 0);
     start_with_bias(o.Z1, w.b1);
     start_Z1(o.Z1, packed, w.W1, s, 0);
@@ -150,11 +152,9 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         const float eta = __bfloat162float(next_eta);
         next_eta = load_eta(p, at, token + C);
         do_here(p.heads < 1, [&] { gelu_grad<0>(o.Z1, o.S); });
-        if (i > 0)
-            mbarrier_wait(&s.b2_ready, (i - 1) % 2);
         if (until_checkpoint == 0) {
             if (p.checkpoints.W1)
-                write_state<CS>(p.checkpoints, w, s.b2[i % B2_COPIES], checkpoint, at);
+                write_state<CS>(p.checkpoints, w, checkpoint, at);
             checkpoint++;
             until_checkpoint = p.checkpoint_group_size;
         }
@@ -187,6 +187,12 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         wgmma_fence();
         multiply<K_ALONG, K_ALONG, 4>(A1, s.W2[now] + at.warpgroup * TILE, s.A2, false);
         wgmma_commit();
+        /* Meanwhile b2, and the next tokens. */
+        mbarrier_wait(&s.b2_full, now);
+        if (at.thread < F) {
+            update_b2(w.b2, s, now, at);
+            s.b2[(i + 1) % B2_COPIES][at.thread] = w.b2;
+        }
         mbarrier_wait(&s.kv_full[(i + 1) % KV_STAGES], (i + 1) / KV_STAGES % 2);
         wgmma_wait<0>();
         settle(A1);
@@ -202,7 +208,8 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         /* F5: W2 += X2^T A2. */
         multiply<K_ALONG, K_DOWN, 4>(w.W2, s.X2 + at.warpgroup * TILE, s.A2, true);
         wgmma_commit();
-        do_here(p.checkpoints_per_sequence < 1, [&] { update_b1(w.b1, A1, at); });
+        settle(A1);
+        update_b1(w.b1, A1);
         start_with_bias(o.Z1, w.b1);
         wgmma_wait<1>();
         settle(w.W1);
@@ -212,10 +219,8 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         start_Z1(o.Z1, W1, w.W1, s, i + 1);
         open_mini_batch(o, W1, w, s, span, at, i + 1);
     }
-    if (p.last.W1) {
-        mbarrier_wait(&s.b2_ready, (p.mini_batches - 1) % 2);
-        write_state<CS>(p.last, w, s.b2[p.mini_batches % B2_COPIES], at.sequence, at);
-    }
+    if (p.last.W1)
+        write_state<CS>(p.last, w, at.sequence, at);
 }
 
 /* XQW = Q + w normalize(Z2b) + b of a thread's piece of a row of mini-batch i, once its parts are there. */
@@ -252,17 +257,6 @@ TTT_DEVICE void finish_output(const ForwardParams &p, ForwardSmem<CS> &s, const 
     }
 }
 
-/* The bias of mini-batch i + 1, in the first 64 threads: b2 += the column sums of A2 that the chain has sent. */
-template <int CS> TTT_DEVICE void keep_b2(float &b2, ForwardSmem<CS> &s, const Place &at, int i)
-{
-    if (at.thread >= F)
-        return;
-    mbarrier_wait(&s.b2_full, i % 2);
-    update_b2(b2, s, i % 2, at);
-    s.b2[(i + 1) % B2_COPIES][at.thread] = b2;
-    warp_arrive(&s.b2_ready, 0, at);
-}
-
 /* F6, issued and committed: Z1b = Q W1 + b1 of mini-batch i, one tile of hidden units. */
 template <int CS>
 TTT_DEVICE void start_Z1b(float (&Z1b)[TILE_REGISTERS], const ForwardSmem<CS> &s, const Place &at, int i, int tile)
@@ -289,10 +283,8 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
             fetch_q(p, s, at, i);
     }
 
-    float b2 = at.thread < F ? s.b2[0][at.thread] : 0.0f;
     for (int i = 0; i < p.mini_batches; i++) {
         const int state = (i + 1) % 2;
-        keep_b2(b2, s, at, i);
         mbarrier_wait(&s.q_full[i % Q_STAGES], i / Q_STAGES % 2);
         bar_sync(BARRIER_STATE_READY + state, cfg::THREADS);
         float Z1b[cfg::HIDDEN_TILES][TILE_REGISTERS], Z2b[TILE_REGISTERS];
@@ -352,7 +344,6 @@ template <int CS> TTT_DEVICE void set_up(const ForwardParams &p, ForwardSmem<CS>
         }
         mbarrier_init(&s.a2_full, cfg::CHAIN_WARPS);
         mbarrier_init(&s.b2_full, cfg::CHAIN_WARPS);
-        mbarrier_init(&s.b2_ready, F / WARP);
         mbarrier_init_fence();
         tensor_map_prefetch(&p.XQ);
         tensor_map_prefetch(&p.XK);
@@ -363,7 +354,6 @@ template <int CS> TTT_DEVICE void set_up(const ForwardParams &p, ForwardSmem<CS>
         s.norm_weight[threadIdx.x] = w;
         s.norm_weight_squared[threadIdx.x] = w * w;
         s.norm_bias[threadIdx.x] = p.ttt_norm_bias[head * F + threadIdx.x];
-        s.b2[0][threadIdx.x] = p.init.b2[(int64_t)(blockIdx.x / CS) * F + threadIdx.x];
     }
     __syncthreads();
     cluster_arrive();

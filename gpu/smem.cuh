@@ -41,13 +41,13 @@ template <int CS> struct alignas(SWIZZLE_BYTES) ForwardSmem {
     __half Z2_parts[2][CS][cfg::ROWS * F];
     __half Z2b_parts[2][CS][cfg::ROWS * F];
 
-    /* [part, F] sums of A2 over the rows of a warp; chain of each rank -> the 64 threads of the outputs that keep
-     * b2, which read them while the cluster may be a step ahead: two copies. */
+    /* [part, F] sums of A2 over the rows of a warp; chain of each rank -> the 64 threads that keep b2, which read them
+     * while other warps of the cluster may be a step ahead: two copies. */
     float b2_parts[2][cfg::B2_PARTS][F];
 
-    /* Biases of state i.  b1 as W1 and W2; b2, by state % B2_COPIES: outputs -> chain and outputs, from b2_ready on. */
+    /* Biases of state i, as W1 and W2. */
     float b1[2][cfg::HIDDEN];
-    float b2[B2_COPIES][F];
+    float b2[B2_COPIES][F]; /* by state % B2_COPIES */
 
     /* [F] of this head; written once -> chain and outputs; always. */
     float norm_weight[F];
@@ -60,7 +60,6 @@ template <int CS> struct alignas(SWIZZLE_BYTES) ForwardSmem {
     uint64_t z2b_full[2];        /* a warp each of this rank's outputs, bytes of the other ranks */
     uint64_t a2_full;            /* as z2_full */
     uint64_t b2_full;            /* as z2_full */
-    uint64_t b2_ready;           /* the two warps of the outputs that keep b2 */
 };
 
 static_assert(sizeof(ForwardSmem<2>) <= SHARED_LIMIT && sizeof(ForwardSmem<4>) <= SHARED_LIMIT,

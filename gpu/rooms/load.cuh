@@ -67,7 +67,7 @@ template <int SPAN> TTT_DEVICE void load_span(float (&x)[SPAN], const float *row
     }
 }
 
-/* A thread's part of state number `index` of W1 [.., F, D], b1 [.., D] and W2 [.., D, F]. */
+/* A thread's part of state number `index` of W1 [.., F, D], b1 [.., D], W2 [.., D, F], b2 [.., F]. */
 template <int CS> TTT_DEVICE void load_state(State &w, const StateIn &from, int64_t index, const Place &at)
 {
     const int hidden = at.rank * Config<CS>::HIDDEN + at.warpgroup * 64 + at.warp * 16 + at.group;
@@ -79,6 +79,7 @@ template <int CS> TTT_DEVICE void load_state(State &w, const StateIn &from, int6
     }
     w.b1[0] = from.b1[index * D + hidden];
     w.b1[1] = from.b1[index * D + hidden + 8];
+    w.b2 = at.thread < F ? from.b2[index * F + at.thread] : 0.0f;
 }
 
 } // namespace ttt_gpu

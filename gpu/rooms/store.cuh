@@ -55,9 +55,8 @@ TTT_DEVICE void send_A2(ForwardSmem<CS> &s, const float (&x)[SPAN], int row, int
     warp_arrive(&s.a2_full, (CS - 1) * Config<CS>::ROWS * F * 2 / Config<CS>::CHAIN_WARPS, at);
 }
 
-/* A thread's part of the state to global memory, as load_state reads it, and b2 [F]. */
-template <int CS>
-TTT_DEVICE void write_state(const StateOut &to, const State &w, const float *b2, int64_t index, const Place &at)
+/* A thread's part of the state to global memory, as load_state reads it. */
+template <int CS> TTT_DEVICE void write_state(const StateOut &to, const State &w, int64_t index, const Place &at)
 {
     const int hidden = at.rank * Config<CS>::HIDDEN + at.warpgroup * 64 + at.warp * 16 + at.group;
 #pragma unroll
@@ -72,7 +71,7 @@ TTT_DEVICE void write_state(const StateOut &to, const State &w, const float *b2,
         to.b1[index * D + hidden + 8] = w.b1[1];
     }
     if (at.rank == 0 && at.thread < F)
-        to.b2[index * F + at.thread] = b2[at.thread];
+        to.b2[index * F + at.thread] = w.b2;
 }
 
 } // namespace ttt_gpu

@@ -17,6 +17,7 @@ struct State {
     float W1[TILE_REGISTERS]; /* of W1 transposed, accumulator layout */
     float W2[TILE_REGISTERS];
     float b1[2]; /* of its two rows; the four lanes of a quad hold the same */
+    float b2;    /* of column `thread`, in the first 64 threads */
 };
 
 /* A bias in the accumulator layout: what a product is added onto. */
@@ -27,19 +28,21 @@ TTT_DEVICE void start_with_bias(float (&Z1)[TILE_REGISTERS], const float (&b1)[2
         Z1[k] = b1[k / 2 % 2];
 }
 
-/* b1 += column sums of A1 = -eta gZ1, from fp32: rows of the transposed tile.  Each row is one chain of additions that
- * starts with b1, in one lane of its quad. */
-TTT_DEVICE void update_b1(float (&b1)[2], const float (&A1)[TILE_REGISTERS], const Place &at)
+/* b1 += column sums of A1 = -eta gZ1, from fp32: rows of the transposed tile. */
+TTT_DEVICE void update_b1(float (&b1)[2], const float (&A1)[TILE_REGISTERS])
 {
 #pragma unroll
     for (int row = 0; row < 2; row++) {
-        float sum = at.quad == 0 ? b1[row] : 0.0f;
+        float sum[2] = {0.0f, 0.0f};
 #pragma unroll
-        for (int j = 0; j < TILE_REGISTERS / 2; j++)
-            sum += A1[j / 2 * 4 + 2 * row + j % 2];
-        sum += __shfl_xor_sync(0xffffffff, sum, 1);
-        sum += __shfl_xor_sync(0xffffffff, sum, 2);
-        b1[row] = sum;
+        for (int j = 0; j < TILE_REGISTERS / 4; j++) {
+            sum[0] += A1[4 * j + 2 * row];
+            sum[1] += A1[4 * j + 2 * row + 1];
+        }
+        sum[0] += sum[1];
+        sum[0] += __shfl_xor_sync(0xffffffff, sum[0], 1);
+        sum[0] += __shfl_xor_sync(0xffffffff, sum[0], 2);
+        b1[row] += sum[0];
     }
 }
 
