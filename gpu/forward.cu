@@ -113,8 +113,14 @@ TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &
     wgmma_fence();
     multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(o.Z2, s.X2, s.W2[now] + at.warpgroup * cfg::Z2_COLUMNS, false);
     wgmma_commit();
-    if (i > 0)
+    if (i > 0) {
+        mbarrier_wait(&s.b2_full, (i - 1) % 2);
+        if (at.thread < F) {
+            update_b2(w.b2, s, (i - 1) % 2, at);
+            s.b2[i % B2_COPIES][at.thread] = w.b2;
+        }
         bar_arrive(BARRIER_STATE_READY + now, cfg::THREADS);
+    }
     load_target(o.wt, s, span, at, i);
     settle(o.wt);
     wgmma_wait<0>();
@@ -187,12 +193,6 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         wgmma_fence();
         multiply<K_ALONG, K_ALONG, 4>(A1, s.W2[now] + at.warpgroup * TILE, s.A2, false);
         wgmma_commit();
-        /* Meanwhile b2, and the next tokens. */
-        mbarrier_wait(&s.b2_full, now);
-        if (at.thread < F) {
-            update_b2(w.b2, s, now, at);
-            s.b2[(i + 1) % B2_COPIES][at.thread] = w.b2;
-        }
         mbarrier_wait(&s.kv_full[(i + 1) % KV_STAGES], (i + 1) / KV_STAGES % 2);
         wgmma_wait<0>();
         settle(A1);
