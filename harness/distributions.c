@@ -38,10 +38,9 @@ static double normal(enum ttt_tensor t, const struct ttt_case *c, int64_t index)
     return ttt_rng_normal(c->seed, stream[t], (uint64_t)index);
 }
 
-/* Without this test a spread of 0 would give -0 for half of the elements. */
 static double around(double mean, double deviation, enum ttt_tensor t, const struct ttt_case *c, int64_t index)
 {
-    return deviation > 0 ? mean + deviation * normal(t, c, index) : mean;
+    return mean + deviation * normal(t, c, index);
 }
 
 /* `model`: queries and keys are L2-normalised rows and values contain the keys. */
@@ -124,7 +123,7 @@ void ttt_tensor_fill(struct ttt_buffer *b, enum ttt_tensor t, const struct ttt_c
     const int64_t skipped = part.heads == whole.heads ? 0 : head0;
     int64_t dims[TTT_MAX_DIMS];
     const int64_t width = dims[ttt_tensor_dims(t, &block, dims) - 1];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (b->elements > TTT_PARALLEL_ELEMENTS)
     for (int64_t row = 0; row < b->elements / width; row++) {
         const int64_t slab = row * width / part.inner;
         const int64_t head = slab / part.heads * whole.heads + skipped + slab % part.heads;

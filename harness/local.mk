@@ -1,17 +1,66 @@
 # SPDX-License-Identifier: MIT
 noinst_LTLIBRARIES += harness/libttt_harness.la
-harness_libttt_harness_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
-harness_libttt_harness_la_LIBADD = ref/libttt_ref.la $(JANSSON_LIBS)
+harness_libttt_harness_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(OPENBLAS_CFLAGS)
+harness_libttt_harness_la_LIBADD = ref/libttt_ref.la $(JANSSON_LIBS) $(OPENBLAS_LIBS)
 harness_libttt_harness_la_SOURCES = \
+	harness/arguments.c harness/arguments.h \
+	harness/bench.c harness/bench.h \
+	harness/bench_report.c harness/bench_report.h \
+	harness/bench_table.c \
+	harness/blocks.c harness/blocks.h \
 	harness/buffer.c harness/buffer.h \
+	harness/candidate_ref.c \
+	harness/candidates.c harness/candidates.h \
+	harness/clock.c harness/clock.h \
+	harness/command.c harness/command.h \
 	harness/distributions.c harness/distributions.h \
+	harness/dump.c harness/dump.h \
+	harness/flops.c harness/flops.h \
+	harness/given.c harness/given.h \
+	harness/gradcheck.c harness/gradcheck.h \
+	harness/gradproof.c harness/gradproof.h \
+	harness/json.c harness/json.h \
+	harness/junit.c harness/junit.h \
+	harness/machine.c harness/machine.h \
 	harness/metrics.c harness/metrics.h \
+	harness/output.c harness/output.h \
+	harness/peak.c harness/peak.h \
+	harness/progress.c harness/progress.h \
+	harness/relations.c harness/relations.h \
+	harness/relations_heads.c \
+	harness/relations_resume.c \
+	harness/relations_values.c \
+	harness/report.c harness/report.h \
+	harness/result.c harness/result.h \
 	harness/rng.c harness/rng.h \
-	harness/safetensors.h \
+	harness/run.c harness/run.h \
+	harness/safetensors.c harness/safetensors.h \
+	harness/safetensors_case.c \
+	harness/safetensors_write.c \
 	harness/shapes.c harness/shapes.h \
+	harness/spread.c harness/spread.h \
+	harness/suite.c harness/suite.h \
+	harness/summary.h \
+	harness/table.c harness/table.h \
+	harness/tally.c harness/tally.h \
 	harness/tensor_table.c \
 	harness/tensors.c harness/tensors.h \
-	harness/text.c harness/text.h
+	harness/text.c harness/text.h \
+	harness/tier0.c harness/tier0.h \
+	harness/trial.c harness/trial.h \
+	harness/verdict.c harness/verdict.h
+
+bin_PROGRAMS += ttt-verify
+ttt_verify_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+ttt_verify_SOURCES = \
+	harness/jobs.c harness/jobs.h \
+	harness/options.c harness/options.h \
+	harness/ttt-verify.c
+ttt_verify_LDADD = harness/libttt_harness.la ref/libttt_ref.la
+
+bin_PROGRAMS += ttt-bench
+ttt_bench_SOURCES = harness/bench_options.c harness/bench_options.h harness/ttt-bench.c
+ttt_bench_LDADD = harness/libttt_harness.la ref/libttt_ref.la
 
 # The source revision, as reports print it: from git, or from the file that `make dist` left.
 nodist_harness_libttt_harness_la_SOURCES = revision.h

@@ -70,7 +70,7 @@ void ttt_tensors_convert_inputs(struct ttt_tensors *to, const struct ttt_tensors
     for (enum ttt_tensor t = TTT_XQ; t < inputs_end; t++) {
         if (!to->buffer[t].data || !from->buffer[t].data)
             continue;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (to->buffer[t].elements > TTT_PARALLEL_ELEMENTS)
         for (int64_t i = 0; i < to->buffer[t].elements; i++)
             ttt_buffer_set(&to->buffer[t], i, ttt_buffer_get(&from->buffer[t], i));
     }
@@ -125,7 +125,7 @@ static uint64_t tensor_hash(const struct ttt_tensors *t, enum ttt_tensor which)
     for (int64_t slab = 0; slab < part.batches * part.heads; slab++) {
         const int64_t head = slab / part.heads * whole.heads + (per_head ? t->head0 : 0) + slab % part.heads;
         const uint64_t first = mix((uint64_t)which + 1) + (uint64_t)(head * part.inner);
-#pragma omp parallel for schedule(static) reduction(+ : sum)
+#pragma omp parallel for schedule(static) reduction(+ : sum) if (part.inner > TTT_PARALLEL_ELEMENTS)
         for (int64_t i = 0; i < part.inner; i++)
             sum += mix(value_bits(ttt_buffer_get(b, slab * part.inner + i)) + mix(first + (uint64_t)i));
     }

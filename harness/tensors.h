@@ -91,6 +91,8 @@ struct ttt_split ttt_tensor_split(enum ttt_tensor t, const struct ttt_mlp_shape 
 
 enum ttt_dtype ttt_tensor_dtype(enum ttt_tensor t, enum ttt_types types);
 
+enum { TTT_PARALLEL_ELEMENTS = 8192 }; /* fewer are not worth waking threads for */
+
 /* All tensors of one block of a case: heads [head0, head0 + shape.heads) of each batch entry. */
 struct ttt_tensors {
     struct ttt_case c; /* the case with shape.heads = heads of this block */

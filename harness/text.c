@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "text.h"
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,18 @@ const char *ttt_text_quote(char *out, size_t out_size, const char *s, size_t n)
     return out;
 }
 
+int ttt_message_refuse(const struct ttt_message *m, const char *format, ...)
+{
+    char path[256], what[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    ttt_text_quote(path, sizeof path, m->path, strlen(m->path));
+    snprintf(m->error, m->error_size, "%s: %s", path, what);
+    return -1;
+}
+
 int ttt_text_to_u64(const char *s, size_t n, uint64_t max, uint64_t *value)
 {
     uint64_t v = 0;
@@ -36,7 +49,7 @@ int ttt_text_to_u64(const char *s, size_t n, uint64_t max, uint64_t *value)
         if (s[i] < '0' || s[i] > '9')
             return -1;
         const uint64_t digit = (uint64_t)(s[i] - '0');
-        if (v > max / 10 || v * 10 > max - digit)
+        if (digit > max || v > (max - digit) / 10)
             return -1;
         v = v * 10 + digit;
     }

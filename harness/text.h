@@ -7,11 +7,25 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define TTT_TEXT_QUOTE 64 /* bytes for a quoted piece of text in a message */
 
+/* A string, quoted so, in a buffer that lives as long as the enclosing block. */
+#define TTT_QUOTE(s) ttt_text_quote((char[TTT_TEXT_QUOTE]){0}, TTT_TEXT_QUOTE, (s), strlen(s))
+
 /* The first `n` bytes of `s` as printable ASCII (others as \xHH), cut with "..." where `out` is full.  Returns out. */
 const char *ttt_text_quote(char *out, size_t out_size, const char *s, size_t n);
+
+/* Where the one line about a file goes. */
+struct ttt_message {
+    const char *path;
+    char *error;
+    size_t error_size;
+};
+
+/* Write "PATH: ..." there.  Returns -1, for the caller to return. */
+__attribute__((format(printf, 2, 3))) int ttt_message_refuse(const struct ttt_message *m, const char *format, ...);
 
 /* The `n` bytes of `s` as a decimal integer of digits only, at most `max`.  0, or -1 with *value untouched. */
 int ttt_text_to_u64(const char *s, size_t n, uint64_t max, uint64_t *value);

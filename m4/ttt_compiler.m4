@@ -48,3 +48,17 @@ done
 AS_IF([test "x$enable_werror" != xno], [WARN_CFLAGS="$WARN_CFLAGS -Werror"])
 AC_SUBST([WARN_CFLAGS])
 ])
+
+dnl TTT_VECTOR_MATH: REF_CFLAGS, how this compiler is told to use the vector exp of glibc's libmvec.  (GCC learns it from a
+dnl declaration in ref/real.h.)  Without it the loops call the scalar function.
+AC_DEFUN([TTT_VECTOR_MATH], [
+AC_MSG_CHECKING([how $CC is told of vector mathematics])
+REF_CFLAGS=-fno-math-errno
+ttt_save_CFLAGS=$CFLAGS ttt_save_LIBS=$LIBS
+CFLAGS="$CFLAGS -O3 -Werror -fno-math-errno -fveclib=libmvec" LIBS="$LIBS -lm"
+AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <math.h>
+double x[64];]], [[for (int i = 0; i < 64; i++) x[i] = exp(x[i]);]])], [REF_CFLAGS="-fno-math-errno -fveclib=libmvec"])
+CFLAGS=$ttt_save_CFLAGS LIBS=$ttt_save_LIBS
+AC_MSG_RESULT([$REF_CFLAGS])
+AC_SUBST([REF_CFLAGS])
+])

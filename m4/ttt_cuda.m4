@@ -31,7 +31,7 @@ AS_IF([test "x$have_cuda" = xyes], [
   cuda_summary="yes ($NVCC)"
   AC_DEFINE([TTT_HAVE_CUDA], [1], [The GPU kernels are built.])
 ], [
-  AS_IF([test "x$with_cuda" = xno], [cuda_summary="no"], [cuda_summary="no (nvcc was not found)"])
+  AS_IF([test "x$with_cuda" = xno], [cuda_summary="no"], [cuda_summary="no (no nvcc that works was found)"])
 ])
 AC_SUBST([CUDA_CPPFLAGS])
 AC_SUBST([CUDA_LIBS])

@@ -12,72 +12,77 @@
  * there: the limits (0 or z, 0 or 1, 0) are reached exactly and no infinity meets a zero.  NaN stays NaN.
  */
 
-#define TTT_REF_GELU_REACH R_(64.0)
+#define TTT_REF_GELU_REACH 64
 
-struct R(gelu) {
+struct gelu {
     real value, first, second;
 };
 
-static inline real R(gelu_reach)(real z)
+TTT_REF_INLINE real R(gelu_reach)(real z)
 {
-    return z > TTT_REF_GELU_REACH ? TTT_REF_GELU_REACH : z < -TTT_REF_GELU_REACH ? -TTT_REF_GELU_REACH : z;
+    return RE(z) > TTT_REF_GELU_REACH ? TTT_REF_GELU_REACH : RE(z) < -TTT_REF_GELU_REACH ? -TTT_REF_GELU_REACH : z;
 }
 
-static inline struct R(gelu) R(gelu)(real z)
+TTT_REF_INLINE struct gelu R(gelu)(real z)
 {
     const real c = R_(0.79788456080286535588), k = R_(0.044715); /* sqrt(2/pi) */
     const real x = R(gelu_reach)(z), xx = x * x;
     const real u = c * x * (1 + k * xx), u1 = c * (1 + 3 * k * xx), u2 = 6 * c * k * x;
-    const real e = R(exp)(-2 * (u < 0 ? -u : u));
+    const real e = R(exp)(-2 * (RE(u) < 0 ? -u : u));
     const real r = 1 / (1 + e);
-    const real s = x < 0 ? e * r : r;
-    const real q = e * r * r;                         /* s (1 - s) */
-    const real m = x < 0 ? (1 - e) * r : (e - 1) * r; /* 1 - 2 s */
+    const real s = RE(x) < 0 ? e * r : r;
+    const real q = e * r * r;                             /* s (1 - s) */
+    const real m = RE(x) < 0 ? (1 - e) * r : (e - 1) * r; /* 1 - 2 s */
     const real s1 = 2 * u1 * q, s2 = 2 * u2 * q + 4 * u1 * u1 * q * m;
-    return (struct R(gelu)){(z < x ? x : z) * s, s + x * s1, 2 * s1 + x * s2};
+    return (struct gelu){(RE(z) < RE(x) ? x : z) * s, s + x * s1, 2 * s1 + x * s2};
 }
 
 /* X2q = Q(gelu(Z + b)).  Z [rows, D], b [D]. */
-TTT_REF_CLONES static void R(gelu_rows)(int64_t rows, int64_t D, const real *restrict Z, const real *restrict b,
-                                        real *restrict X2q)
+TTT_REF_CLONES static void R(gelu_rows)(uint32_t rounding, int64_t rows, int64_t D, const real *restrict Z,
+                                        const real *restrict b, real *restrict X2q)
 {
     for (int64_t r = 0; r < rows; r++) {
 #pragma omp simd
         for (int64_t d = 0; d < D; d++)
-            X2q[r * D + d] = Q(R(gelu)(Z[r * D + d] + b[d]).value);
+            X2q[r * D + d] = R(gelu)(Z[r * D + d] + b[d]).value;
+        R(operand)(rounding, D, X2q + r * D, X2q + r * D);
     }
 }
 
 /* Z += b, X2q = Q(gelu(Z)), slope = gelu'(Z). */
-TTT_REF_CLONES static void R(gelu_slope_rows)(int64_t rows, int64_t D, real *restrict Z, const real *restrict b,
-                                              real *restrict X2q, real *restrict slope)
+TTT_REF_CLONES static void R(gelu_slope_rows)(uint32_t rounding, int64_t rows, int64_t D, real *restrict Z,
+                                              const real *restrict b, real *restrict X2q, real *restrict slope)
 {
     for (int64_t r = 0; r < rows; r++) {
 #pragma omp simd
         for (int64_t d = 0; d < D; d++) {
             const real z = Z[r * D + d] + b[d];
-            const struct R(gelu) g = R(gelu)(z);
+            const struct gelu g = R(gelu)(z);
             Z[r * D + d] = z;
-            X2q[r * D + d] = Q(g.value);
+            X2q[r * D + d] = g.value;
             slope[r * D + d] = g.first;
         }
+        R(operand)(rounding, D, X2q + r * D, X2q + r * D);
     }
 }
 
-/* What the backward pass needs again of a saved Z1 (bias included) and gX2 = gZ2 W2^T, over n = rows D elements.
- * X2 and X2q, gZ1 and gZ1q may be the same array where nothing rounds. */
-TTT_REF_CLONES static void R(gelu_recall)(int64_t n, const real *restrict Z1, const real *restrict gX2, real *X2,
-                                          real *X2q, real *gZ1, real *gZ1q, real *restrict slope, real *restrict bend)
+/* What the backward pass needs again of a saved Z1 (bias included) and gX2 = gZ2 W2^T.  X2 and X2q, gZ1 and gZ1q may be
+ * the same array where nothing rounds.  Row by row like the others: the last elements of a row may get another exp than
+ * full vectors do, and X2 must be the same bits again. */
+TTT_REF_CLONES static void R(gelu_recall)(uint32_t rounding, int64_t rows, int64_t D, const real *restrict Z1,
+                                          const real *restrict gX2, real *X2, real *X2q, real *gZ1, real *gZ1q,
+                                          real *restrict slope, real *restrict bend)
 {
+    for (int64_t r = 0; r < rows; r++) {
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++) {
-        const struct R(gelu) g = R(gelu)(Z1[i]);
-        const real gz = gX2[i] * g.first;
-        X2[i] = g.value;
-        X2q[i] = Q(g.value);
-        gZ1[i] = gz;
-        gZ1q[i] = Q(gz);
-        slope[i] = g.first;
-        bend[i] = gX2[i] * g.second; /* gX2 gelu''(Z1) */
+        for (int64_t i = r * D; i < (r + 1) * D; i++) {
+            const struct gelu g = R(gelu)(Z1[i]);
+            X2[i] = g.value;
+            gZ1[i] = gX2[i] * g.first;
+            slope[i] = g.first;
+            bend[i] = gX2[i] * g.second; /* gX2 gelu''(Z1) */
+        }
+        R(operand)(rounding, D, X2 + r * D, X2q + r * D);
+        R(operand)(rounding, D, gZ1 + r * D, gZ1q + r * D);
     }
 }

@@ -9,17 +9,19 @@ static inline void R(matmul)(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int64_t m, 
                              const real *A, int64_t lda, const real *B, int64_t ldb, real beta, real *C, int64_t ldc)
 {
     if (m > 0 && n > 0)
-        BLAS(gemm)(CblasRowMajor, ta, tb, (int)m, (int)n, (int)k, alpha, A, (int)lda, B, (int)ldb, beta, C, (int)ldc);
+        BLAS(gemm)
+    (CblasRowMajor, ta, tb, (int)m, (int)n, (int)k, SCALAR(alpha), A, (int)lda, B, (int)ldb, SCALAR(beta), C, (int)ldc);
 }
 
-/* x as an operand: x itself where nothing rounds, else its rounded copy. */
-static inline const real *R(operand)(int64_t n, const real *x, real *copy)
+/* x as an operand: x itself where nothing rounds, else its rounded copy (in place, too).  In longer loops than this one
+ * the compiler would compute both ways of rounding for each element: they call it row by row. */
+TTT_REF_INLINE const real *R(operand)(uint32_t rounding, int64_t n, const real *x, real *copy)
 {
     if (!ROUNDS)
         return x;
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
-        copy[i] = Q(x[i]);
+        copy[i] = Q(rounding, x[i]);
     return copy;
 }
 
@@ -27,20 +29,21 @@ static inline const real *R(operand)(int64_t n, const real *x, real *copy)
  * adds to sum [n]; xq may be x where nothing rounds. */
 
 /* xq = Q(x) */
-TTT_REF_CLONES static void R(operand_rows)(int64_t rows, int64_t n, const real *x, real *xq, real *restrict sum)
+TTT_REF_CLONES static void R(operand_rows)(uint32_t rounding, int64_t rows, int64_t n, const real *x, real *xq,
+                                           real *restrict sum)
 {
     for (int64_t r = 0; r < rows; r++) {
 #pragma omp simd
         for (int64_t i = 0; i < n; i++) {
             const real v = x[r * n + i];
             sum[i] += v;
-            xq[r * n + i] = Q(v);
+            xq[r * n + i] = Q(rounding, v);
         }
     }
 }
 
 /* xq = Q(eta x) */
-TTT_REF_CLONES static void R(operand_scaled_rows)(int64_t rows, int64_t n, const real *restrict eta,
+TTT_REF_CLONES static void R(operand_scaled_rows)(uint32_t rounding, int64_t rows, int64_t n, const real *restrict eta,
                                                   const real *restrict x, real *restrict xq, real *restrict sum)
 {
     for (int64_t r = 0; r < rows; r++) {
@@ -48,13 +51,13 @@ TTT_REF_CLONES static void R(operand_scaled_rows)(int64_t rows, int64_t n, const
         for (int64_t i = 0; i < n; i++) {
             const real v = eta[r] * x[r * n + i];
             sum[i] += v;
-            xq[r * n + i] = Q(v);
+            xq[r * n + i] = Q(rounding, v);
         }
     }
 }
 
 /* y = x y, xq = Q(eta y) */
-TTT_REF_CLONES static void R(operand_product_rows)(int64_t rows, int64_t n, const real *restrict eta,
+TTT_REF_CLONES static void R(operand_product_rows)(uint32_t rounding, int64_t rows, int64_t n, const real *restrict eta,
                                                    const real *restrict x, real *restrict y, real *restrict xq,
                                                    real *restrict sum)
 {
@@ -64,36 +67,39 @@ TTT_REF_CLONES static void R(operand_product_rows)(int64_t rows, int64_t n, cons
             const real g = x[r * n + i] * y[r * n + i], v = eta[r] * g;
             y[r * n + i] = g;
             sum[i] += v;
-            xq[r * n + i] = Q(v);
+            xq[r * n + i] = v;
         }
+        R(operand)(rounding, n, xq + r * n, xq + r * n);
     }
 }
 
 /* y = Q(x y) */
-TTT_REF_CLONES static void R(operand_chain_rows)(int64_t rows, int64_t n, const real *restrict x, real *restrict y,
-                                                 real *restrict sum)
+TTT_REF_CLONES static void R(operand_chain_rows)(uint32_t rounding, int64_t rows, int64_t n, const real *restrict x,
+                                                 real *restrict y, real *restrict sum)
 {
     for (int64_t r = 0; r < rows; r++) {
 #pragma omp simd
         for (int64_t i = 0; i < n; i++) {
             const real v = x[r * n + i] * y[r * n + i];
             sum[i] += v;
-            y[r * n + i] = Q(v);
+            y[r * n + i] = Q(rounding, v);
         }
     }
 }
 
 /* y = Q(u y + x slope): dZ1 = dgZ1 gX2 gelu'' + dX2 gelu' as an operand. */
-TTT_REF_CLONES static void R(operand_dZ1_rows)(int64_t rows, int64_t n, const real *restrict u, const real *restrict x,
-                                               const real *restrict slope, real *restrict y, real *restrict sum)
+TTT_REF_CLONES static void R(operand_dZ1_rows)(uint32_t rounding, int64_t rows, int64_t n, const real *restrict u,
+                                               const real *restrict x, const real *restrict slope, real *restrict y,
+                                               real *restrict sum)
 {
     for (int64_t r = 0; r < rows; r++) {
 #pragma omp simd
         for (int64_t i = 0; i < n; i++) {
             const real v = u[r * n + i] * y[r * n + i] + x[r * n + i] * slope[r * n + i];
             sum[i] += v;
-            y[r * n + i] = Q(v);
+            y[r * n + i] = v;
         }
+        R(operand)(rounding, n, y + r * n, y + r * n);
     }
 }
 
@@ -137,12 +143,12 @@ TTT_REF_CLONES static void R(learning_rate_bias)(int64_t rows, int64_t n, const 
 }
 
 /* xq = Q(x y) */
-TTT_REF_CLONES static void R(operand_multiply)(int64_t n, const real *restrict x, const real *restrict y,
-                                               real *restrict xq)
+TTT_REF_CLONES static void R(operand_multiply)(uint32_t rounding, int64_t n, const real *restrict x,
+                                               const real *restrict y, real *restrict xq)
 {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
-        xq[i] = Q(x[i] * y[i]);
+        xq[i] = Q(rounding, x[i] * y[i]);
 }
 
 /* y += x scaled by `scale`. */

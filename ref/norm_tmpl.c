@@ -7,8 +7,8 @@
  */
 
 /* xhat, rstd of x + bias. */
-static inline real R(normalize)(int64_t F, const real *restrict x, const real *restrict bias, real eps,
-                                real *restrict xhat)
+TTT_REF_INLINE real R(normalize)(int64_t F, const real *restrict x, const real *restrict bias, real eps,
+                                 real *restrict xhat)
 {
     real mean = 0, var = 0;
 #pragma omp simd reduction(+ : mean)
@@ -29,8 +29,8 @@ static inline real R(normalize)(int64_t F, const real *restrict x, const real *r
 }
 
 /* out = rstd (y - mean(y) - xhat mean(y xhat)): the pull-back of y through x -> xhat. */
-static inline void R(normalize_backward)(int64_t F, const real *restrict y, const real *restrict xhat, real rstd,
-                                         real *restrict out)
+TTT_REF_INLINE void R(normalize_backward)(int64_t F, const real *restrict y, const real *restrict xhat, real rstd,
+                                          real *restrict out)
 {
     real m0 = 0, m1 = 0;
 #pragma omp simd reduction(+ : m0, m1)
@@ -46,9 +46,10 @@ static inline void R(normalize_backward)(int64_t F, const real *restrict y, cons
 }
 
 /* One row of gZ2 = d/dZ2 1/2 || w xhat + b - (V - K) ||^2 for Z2 = x + bias; a: scratch [F]. */
-static inline real R(norm_l2_grad)(int64_t F, const real *restrict x, const real *restrict bias, const real *restrict w,
-                                   const real *restrict b, const real *restrict K, const real *restrict V, real eps,
-                                   real *restrict a, real *restrict xhat, real *restrict gZ2)
+TTT_REF_INLINE real R(norm_l2_grad)(int64_t F, const real *restrict x, const real *restrict bias,
+                                    const real *restrict w, const real *restrict b, const real *restrict K,
+                                    const real *restrict V, real eps, real *restrict a, real *restrict xhat,
+                                    real *restrict gZ2)
 {
     const real rstd = R(normalize)(F, x, bias, eps, xhat);
 #pragma omp simd
@@ -66,11 +67,11 @@ static inline real R(norm_l2_grad)(int64_t F, const real *restrict x, const real
  *   dxhat = -s dy - a mean(dy xhat) + w de;   dw = e da + xhat de;   db = de;
  *   dZ2 = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) - rstd xhat mean(t gZ2),
  * the last term being the direct way of rstd into gZ2.  a, da: scratch [F]. */
-static inline void R(norm_l2_grad_backward)(int64_t F, const real *restrict t, const real *restrict gZ2,
-                                            const real *restrict xhat, real rstd, const real *restrict w,
-                                            const real *restrict b, const real *restrict K, const real *restrict V,
-                                            real *restrict a, real *restrict da, real *restrict dZ2, real *restrict dT,
-                                            real *restrict dw, real *restrict db)
+TTT_REF_INLINE void R(norm_l2_grad_backward)(int64_t F, const real *restrict t, const real *restrict gZ2,
+                                             const real *restrict xhat, real rstd, const real *restrict w,
+                                             const real *restrict b, const real *restrict K, const real *restrict V,
+                                             real *restrict a, real *restrict da, real *restrict dZ2, real *restrict dT,
+                                             real *restrict dw, real *restrict db)
 {
     const real scale = 1 / (real)F;
     real s = 0, m0 = 0, m1 = 0, mt = 0;
@@ -102,9 +103,9 @@ static inline void R(norm_l2_grad_backward)(int64_t F, const real *restrict t, c
 }
 
 /* One row of XQW = Q + w normalize(x + bias) + b; xhat: scratch [F]. */
-static inline void R(norm_output)(int64_t F, const real *restrict x, const real *restrict bias, const real *restrict w,
-                                  const real *restrict b, const real *restrict XQ, real eps, real *restrict xhat,
-                                  real *restrict XQW)
+TTT_REF_INLINE void R(norm_output)(int64_t F, const real *restrict x, const real *restrict bias, const real *restrict w,
+                                   const real *restrict b, const real *restrict XQ, real eps, real *restrict xhat,
+                                   real *restrict XQW)
 {
     R(normalize)(F, x, bias, eps, xhat);
 #pragma omp simd
@@ -113,10 +114,10 @@ static inline void R(norm_output)(int64_t F, const real *restrict x, const real 
 }
 
 /* The backward pass of norm_output for one row: dO = dL/dXQW -> dZ2b; dw, db are added to.  a, xhat: scratch [F]. */
-static inline void R(norm_output_backward)(int64_t F, const real *restrict x, const real *restrict bias,
-                                           const real *restrict w, const real *restrict dO, real eps, real *restrict a,
-                                           real *restrict xhat, real *restrict dZ2b, real *restrict dw,
-                                           real *restrict db)
+TTT_REF_INLINE void R(norm_output_backward)(int64_t F, const real *restrict x, const real *restrict bias,
+                                            const real *restrict w, const real *restrict dO, real eps, real *restrict a,
+                                            real *restrict xhat, real *restrict dZ2b, real *restrict dw,
+                                            real *restrict db)
 {
     const real rstd = R(normalize)(F, x, bias, eps, xhat);
 #pragma omp simd
@@ -151,8 +152,8 @@ TTT_REF_CLONES static void R(norm_l2_grad_backward_rows)(int64_t rows, int64_t F
 {
     for (int64_t r = 0; r < rows; r++)
         R(norm_l2_grad_backward)
-        (F, t + r * F, gZ2 + r * F, xhat + r * F, rstd[r], w, b, K + r * F, V + r * F, scratch, scratch + F,
-         dZ2 + r * F, dT + r * F, dw, db);
+    (F, t + r * F, gZ2 + r * F, xhat + r * F, rstd[r], w, b, K + r * F, V + r * F, scratch, scratch + F, dZ2 + r * F,
+     dT + r * F, dw, db);
 }
 
 TTT_REF_CLONES static void R(norm_output_rows)(int64_t rows, int64_t F, const real *restrict Z2b,

@@ -1,3 +1,3 @@
 /* SPDX-License-Identifier: MIT */
 #define TTT_REF_PRECISION 64
-#include "seq_tmpl.c"
+#include "ref_tmpl.c"

@@ -177,8 +177,9 @@ enum ttt_status ttt_ref_check_shape(const struct ttt_mlp_shape *s, const struct 
         return TTT_ERROR_EPS;
     if (s->causal != 0 && s->causal != 1)
         return TTT_ERROR_FORM;
-    if (options && (options->threads < 0 || options->threads > TTT_REF_MAX_THREADS || options->exact_outputs < 0 ||
-                    options->exact_outputs > 1 || (options->exact_outputs && z.token_in == z.state)))
+    if (options &&
+        (options->threads < 0 || options->threads > TTT_REF_MAX_THREADS || options->exact_outputs < 0 ||
+         options->exact_outputs > 1 || ((options->exact_outputs || options->stochastic_seed) && z.token_in == z.state)))
         return TTT_ERROR_UNSUPPORTED;
     const struct ttt_mlp_forward_args none = {.XQ = NULL};
     return forward_operands(s, &none, z).overflow ? TTT_ERROR_OVERFLOW : TTT_OK;

@@ -4,20 +4,28 @@
 
 LDADD = harness/libttt_harness.la ref/libttt_ref.la $(CHECK_LIBS)
 
+# OMP_WAIT_POLICY: tests run side by side, with more threads than cores; threads that wait by spinning would take the
+# cores from those that work.
 AM_TESTS_ENVIRONMENT = \
+	OMP_WAIT_POLICY=passive; export OMP_WAIT_POLICY; \
 	TTT_SRCDIR='$(abs_top_srcdir)'; TTT_BUILDDIR='$(abs_top_builddir)'; TTT_VECTORS='$(abs_top_srcdir)/tests/vectors'; \
+	TTT_PROGRAMS='$(bin_PROGRAMS)'; \
 	CC='$(CC)'; CXX17='$(CXX17)'; SANITIZE_CFLAGS='$(SANITIZE_CFLAGS)'; MAKE='$(MAKE)'; \
-	export TTT_SRCDIR TTT_BUILDDIR TTT_VECTORS CC CXX17 SANITIZE_CFLAGS MAKE;
+	export TTT_SRCDIR TTT_BUILDDIR TTT_VECTORS TTT_PROGRAMS CC CXX17 SANITIZE_CFLAGS MAKE;
 
 TESTS += $(check_PROGRAMS) $(check_scripts)
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)
 
 check_scripts = \
+	tests/check-bench.sh \
 	tests/check-headers.sh \
 	tests/check-includes.sh \
 	tests/check-includes-selftest.sh \
-	tests/check-install.sh
+	tests/check-install.sh \
+	tests/check-man.sh \
+	tests/check-quickstart.sh \
+	tests/test-verify-cli.sh
 
 EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/strip-comments.awk
 
@@ -38,3 +46,99 @@ check-local:
 	@echo "error: the tests need Check (Debian: apt-get install check); install it and run configure again" >&2
 	@exit 1
 endif
+
+# The reference.  Whole passes go through ref_run.
+ref_run = tests/ref_run.c tests/ref_run.h tests/run.h
+
+check_PROGRAMS += tests/test_ref_api
+tests_test_ref_api_SOURCES = tests/test_ref_api.c $(ref_run)
+
+check_PROGRAMS += tests/test_ref_sequence
+tests_test_ref_sequence_SOURCES = tests/test_ref_sequence.c $(ref_run)
+tests_test_ref_sequence_CPPFLAGS = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)
+tests_test_ref_sequence_LDADD = $(LDADD) $(OPENBLAS_LIBS)
+
+check_PROGRAMS += tests/test_ref_gradients
+tests_test_ref_gradients_SOURCES = tests/test_ref_gradients.c $(ref_run)
+
+check_PROGRAMS += tests/test_ref_nonfinite
+tests_test_ref_nonfinite_SOURCES = tests/test_ref_nonfinite.c $(ref_run)
+
+check_PROGRAMS += tests/test_ref_vectors
+tests_test_ref_vectors_SOURCES = tests/test_ref_vectors.c $(ref_run)
+
+# What is hidden in the reference's library.
+check_PROGRAMS += tests/test_ref_round tests/test_ref_shape
+tests_test_ref_round_SOURCES = tests/test_ref_round.c tests/run.h
+tests_test_ref_shape_SOURCES = tests/test_ref_shape.c tests/run.h ref/shape.c
+
+# The stages of the reference, which are static: the file of one precision is compiled into the test.
+ref_stages = \
+	tests/test_ref_stages.c tests/run.h \
+	ref/blas_threads.c ref/shape.c
+EXTRA_DIST += tests/ref_gelu_tmpl.c tests/ref_linear_tmpl.c tests/ref_norm_tmpl.c
+ref_stages_cppflags = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)
+ref_stages_cflags = $(AM_CFLAGS) $(REF_CFLAGS)
+ref_stages_ldadd = $(OPENBLAS_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/test_ref_stages_f64 tests/test_ref_stages_f32 tests/test_ref_stages_bf16
+tests_test_ref_stages_f64_SOURCES = $(ref_stages)
+tests_test_ref_stages_f64_CPPFLAGS = $(ref_stages_cppflags) -DTTT_REF_FILE='"ref/ref_f64.c"'
+tests_test_ref_stages_f64_CFLAGS = $(ref_stages_cflags)
+tests_test_ref_stages_f64_LDADD = $(ref_stages_ldadd)
+tests_test_ref_stages_f32_SOURCES = $(ref_stages)
+tests_test_ref_stages_f32_CPPFLAGS = $(ref_stages_cppflags) -DTTT_REF_FILE='"ref/ref_f32.c"'
+tests_test_ref_stages_f32_CFLAGS = $(ref_stages_cflags)
+tests_test_ref_stages_f32_LDADD = $(ref_stages_ldadd)
+tests_test_ref_stages_bf16_SOURCES = $(ref_stages)
+tests_test_ref_stages_bf16_CPPFLAGS = $(ref_stages_cppflags) -DTTT_REF_FILE='"ref/ref_bf16.c"'
+tests_test_ref_stages_bf16_CFLAGS = $(ref_stages_cflags)
+tests_test_ref_stages_bf16_LDADD = $(ref_stages_ldadd)
+
+# The harness's library.
+check_PROGRAMS += \
+	tests/test_bench \
+	tests/test_buffer \
+	tests/test_metrics \
+	tests/test_rng \
+	tests/test_safetensors \
+	tests/test_safetensors_case \
+	tests/test_shapes \
+	tests/test_tensors \
+	tests/test_text
+tests_test_bench_SOURCES = tests/test_bench.c tests/run.h
+tests_test_bench_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(OPENBLAS_CFLAGS)
+tests_test_bench_LDADD = $(LDADD) $(JANSSON_LIBS) $(OPENBLAS_LIBS)
+tests_test_buffer_SOURCES = tests/test_buffer.c tests/run.h
+tests_test_metrics_SOURCES = tests/test_metrics.c tests/run.h
+tests_test_rng_SOURCES = tests/test_rng.c tests/run.h
+tests_test_safetensors_SOURCES = tests/test_safetensors.c tests/files.c tests/files.h tests/run.h
+tests_test_safetensors_case_SOURCES = tests/test_safetensors_case.c tests/files.c tests/files.h tests/run.h
+tests_test_shapes_SOURCES = tests/test_shapes.c tests/run.h
+tests_test_tensors_SOURCES = tests/test_tensors.c tests/run.h
+tests_test_text_SOURCES = tests/test_text.c tests/run.h
+
+# The judge.
+check_PROGRAMS += \
+	tests/test_report \
+	tests/test_run \
+	tests/test_verdict
+tests_test_report_SOURCES = tests/test_report.c tests/run.h
+tests_test_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_test_report_LDADD = $(LDADD) $(JANSSON_LIBS)
+tests_test_run_SOURCES = tests/test_run.c tests/fakes.c tests/fakes.h tests/run.h
+tests_test_verdict_SOURCES = tests/test_verdict.c tests/run.h
+
+# Plug-ins, one good, one broken, and the program as people type it.
+check_LTLIBRARIES += tests/plugin_broken.la tests/plugin_ref.la
+tests_plugin_broken_la_SOURCES = tests/plugin_broken.c
+tests_plugin_broken_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_plugin_ref_la_SOURCES = tests/plugin_ref.c
+tests_plugin_ref_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_plugin_ref_la_LIBADD = ref/libttt_ref.la
+
+check_PROGRAMS += tests/test_gradcheck
+tests_test_gradcheck_SOURCES = tests/test_gradcheck.c tests/run.h
+
+check_PROGRAMS += tests/test_relations
+tests_test_relations_SOURCES = tests/test_relations.c tests/fakes.c tests/fakes.h tests/run.h

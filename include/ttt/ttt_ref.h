@@ -5,6 +5,8 @@
  *   _f64    everything in double: the truth (1e-12 relative against independent automatic differentiation)
  *   _f32    everything in float: the portable fallback
  *   _bf16   bfloat16 storage with exactly the contract's rounding points: what a correct bf16 kernel computes
+ *   _c128   the forward pass alone with `double complex` for every tensor, and no conjugation anywhere: Im f(x + ihv)/h
+ * is a derivative to full double precision (the complex-step method), to prove the backward pass with
  *
  * Link with -lttt_ref (pkg-config ttt-ref).
  *
@@ -29,9 +31,12 @@ extern "C" {
 #endif
 
 struct ttt_ref_options {
-    int threads;       /* OpenMP threads to use, 1..4096; 0 = OpenMP's default */
-    int exact_outputs; /* _bf16 only, 0 or 1: 1 = XQW and the four token gradients are written as float, before
-                          their final rounding, so that the cost of the products alone can be measured */
+    int threads;              /* OpenMP threads to use, 1..4096; 0 = OpenMP's default */
+    int exact_outputs;        /* _bf16 only, 0 or 1: 1 = XQW and the four token gradients are written as float, before
+                                 their final rounding, so that the cost of the products alone can be measured */
+    uint64_t stochastic_seed; /* _bf16 only: 0 = operands round to nearest; else up or down at random with an exact
+                                 mean, a function of the seed and the value alone.  Such replicas of the contract show
+                                 how large an error its rounding points must make on given data */
 };
 
 /* Bytes of workspace that the same shape and options need: [out] *bytes.  Grows with the number of threads and,
@@ -42,6 +47,8 @@ enum ttt_status ttt_ref_mlp_forward_workspace_f64(const struct ttt_mlp_shape *sh
 enum ttt_status ttt_ref_mlp_forward_workspace_f32(const struct ttt_mlp_shape *shape,
                                                   const struct ttt_ref_options *options, size_t *bytes);
 enum ttt_status ttt_ref_mlp_forward_workspace_bf16(const struct ttt_mlp_shape *shape,
+                                                   const struct ttt_ref_options *options, size_t *bytes);
+enum ttt_status ttt_ref_mlp_forward_workspace_c128(const struct ttt_mlp_shape *shape,
                                                    const struct ttt_ref_options *options, size_t *bytes);
 enum ttt_status ttt_ref_mlp_backward_workspace_f64(const struct ttt_mlp_shape *shape,
                                                    const struct ttt_ref_options *options, size_t *bytes);
@@ -58,6 +65,8 @@ enum ttt_status ttt_ref_mlp_forward_f64(const struct ttt_mlp_shape *shape, const
 enum ttt_status ttt_ref_mlp_forward_f32(const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
                                         const struct ttt_ref_options *options, void *workspace, size_t bytes);
 enum ttt_status ttt_ref_mlp_forward_bf16(const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
+                                         const struct ttt_ref_options *options, void *workspace, size_t bytes);
+enum ttt_status ttt_ref_mlp_forward_c128(const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
                                          const struct ttt_ref_options *options, void *workspace, size_t bytes);
 enum ttt_status ttt_ref_mlp_backward_f64(const struct ttt_mlp_shape *shape, const struct ttt_mlp_backward_args *args,
                                          const struct ttt_ref_options *options, void *workspace, size_t bytes);

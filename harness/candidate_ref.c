@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The reference as candidates: the only file of the harness that knows <ttt/ttt_ref.h>.
+ */
+#include "candidates.h"
+#include <stdlib.h>
+#include <ttt/ttt_ref.h>
+
+typedef enum ttt_status query_fn(const struct ttt_mlp_shape *, const struct ttt_ref_options *, size_t *);
+
+/* One precision, and the workspace that its calls share (candidates are called one at a time). */
+struct reference {
+    query_fn *query[2]; /* by enum ttt_direction */
+    enum ttt_status (*forward)(const struct ttt_mlp_shape *, const struct ttt_mlp_forward_args *,
+                               const struct ttt_ref_options *, void *, size_t);
+    enum ttt_status (*backward)(const struct ttt_mlp_shape *, const struct ttt_mlp_backward_args *,
+                                const struct ttt_ref_options *, void *, size_t);
+    int exact_outputs;
+    void *workspace;
+    size_t bytes;
+};
+
+static enum ttt_status reference_supports(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction)
+{
+    const struct reference *r = self;
+    const struct ttt_ref_options options = {.threads = 1, .exact_outputs = r->exact_outputs};
+    size_t bytes;
+    return r->query[direction](shape, &options, &bytes);
+}
+
+static size_t reference_workspace(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction,
+                                  int threads)
+{
+    const struct reference *r = self;
+    const struct ttt_ref_options options = {.threads = threads, .exact_outputs = r->exact_outputs};
+    size_t bytes = 0;
+    r->query[direction](shape, &options, &bytes);
+    return bytes;
+}
+
+static enum ttt_status reserve_workspace(struct reference *r, const struct ttt_mlp_shape *shape,
+                                         enum ttt_direction direction, const struct ttt_ref_options *options)
+{
+    size_t bytes;
+    const enum ttt_status status = r->query[direction](shape, options, &bytes);
+    if (status != TTT_OK || bytes <= r->bytes)
+        return status;
+    free(r->workspace);
+    r->bytes = 0;
+    bytes = (bytes + 63) / 64 * 64;
+    r->workspace = aligned_alloc(64, bytes);
+    if (!r->workspace)
+        return TTT_ERROR_MEMORY;
+    r->bytes = bytes;
+    return TTT_OK;
+}
+
+static enum ttt_status reference_forward(void *self, const struct ttt_mlp_shape *shape,
+                                         const struct ttt_mlp_forward_args *args, int threads)
+{
+    struct reference *r = self;
+    const struct ttt_ref_options options = {.threads = threads, .exact_outputs = r->exact_outputs};
+    const enum ttt_status status = reserve_workspace(r, shape, TTT_FORWARD, &options);
+    return status == TTT_OK ? r->forward(shape, args, &options, r->workspace, r->bytes) : status;
+}
+
+static enum ttt_status reference_backward(void *self, const struct ttt_mlp_shape *shape,
+                                          const struct ttt_mlp_backward_args *args, int threads)
+{
+    struct reference *r = self;
+    const struct ttt_ref_options options = {.threads = threads, .exact_outputs = r->exact_outputs};
+    const enum ttt_status status = reserve_workspace(r, shape, TTT_BACKWARD, &options);
+    return status == TTT_OK ? r->backward(shape, args, &options, r->workspace, r->bytes) : status;
+}
+
+static void reference_close(void *self)
+{
+    struct reference *r = self;
+    free(r->workspace);
+    r->workspace = NULL;
+    r->bytes = 0;
+}
+
+static struct reference f64 = {
+    .query = {ttt_ref_mlp_forward_workspace_f64, ttt_ref_mlp_backward_workspace_f64},
+    .forward = ttt_ref_mlp_forward_f64,
+    .backward = ttt_ref_mlp_backward_f64,
+};
+
+static struct reference f32 = {
+    .query = {ttt_ref_mlp_forward_workspace_f32, ttt_ref_mlp_backward_workspace_f32},
+    .forward = ttt_ref_mlp_forward_f32,
+    .backward = ttt_ref_mlp_backward_f32,
+};
+
+static struct reference bf16 = {
+    .query = {ttt_ref_mlp_forward_workspace_bf16, ttt_ref_mlp_backward_workspace_bf16},
+    .forward = ttt_ref_mlp_forward_bf16,
+    .backward = ttt_ref_mlp_backward_bf16,
+};
+
+static struct reference contract = {
+    .query = {ttt_ref_mlp_forward_workspace_bf16, ttt_ref_mlp_backward_workspace_bf16},
+    .forward = ttt_ref_mlp_forward_bf16,
+    .backward = ttt_ref_mlp_backward_bf16,
+    .exact_outputs = 1,
+};
+
+static struct reference c128 = {
+    .query = {ttt_ref_mlp_forward_workspace_c128, NULL},
+    .forward = ttt_ref_mlp_forward_c128,
+};
+
+const struct ttt_candidate ttt_candidate_ref_f64 = {
+    .abi = TTT_CANDIDATE_ABI,
+    .name = "ref-f64",
+    .about = "CPU reference in double: the truth",
+    .types = TTT_TYPES_F64,
+    .deterministic = 1,
+    .self = &f64,
+    .supports = reference_supports,
+    .forward = reference_forward,
+    .backward = reference_backward,
+    .workspace = reference_workspace,
+    .close = reference_close,
+};
+
+const struct ttt_candidate ttt_candidate_ref_f32 = {
+    .abi = TTT_CANDIDATE_ABI,
+    .name = "ref-f32",
+    .about = "CPU reference in float: the portable fallback",
+    .types = TTT_TYPES_F32,
+    .deterministic = 1,
+    .self = &f32,
+    .supports = reference_supports,
+    .forward = reference_forward,
+    .backward = reference_backward,
+    .workspace = reference_workspace,
+    .close = reference_close,
+};
+
+const struct ttt_candidate ttt_candidate_ref_bf16 = {
+    .abi = TTT_CANDIDATE_ABI,
+    .name = "ref-bf16",
+    .about = "CPU reference with the rounding points of the bf16 precision contract",
+    .types = TTT_TYPES_BF16,
+    .deterministic = 1,
+    .self = &bf16,
+    .supports = reference_supports,
+    .forward = reference_forward,
+    .backward = reference_backward,
+    .workspace = reference_workspace,
+    .close = reference_close,
+};
+
+const struct ttt_candidate ttt_candidate_contract = {
+    .abi = TTT_CANDIDATE_ABI,
+    .name = "contract",
+    .about = "ref-bf16 before the rounding of its outputs",
+    .types = TTT_TYPES_BF16,
+    .deterministic = 1,
+    .self = &contract,
+    .supports = reference_supports,
+    .forward = reference_forward,
+    .backward = reference_backward,
+    .workspace = reference_workspace,
+    .close = reference_close,
+};
+
+const struct ttt_candidate ttt_candidate_ref_c128 = {
+    .abi = TTT_CANDIDATE_ABI,
+    .name = "ref-c128",
+    .about = "ref-f64 in complex double, forward only",
+    .types = TTT_TYPES_F64,
+    .deterministic = 1,
+    .self = &c128,
+    .forward = reference_forward,
+    .close = reference_close,
+};
+
+const char *ttt_candidate_status(enum ttt_status status)
+{
+    return ttt_status_string(status);
+}

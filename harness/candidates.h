@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Candidates: the built-in ones by name, anybody's from a shared object.
+ */
+#ifndef TTT_HARNESS_CANDIDATES_H
+#define TTT_HARNESS_CANDIDATES_H
+
+#include <stddef.h>
+#include <ttt/ttt_candidate.h>
+
+/* The built-in ones, best first. */
+extern const struct ttt_candidate *const ttt_candidate_builtin[];
+extern const size_t ttt_candidate_builtin_count;
+
+/* The reference in its three precisions.  ttt_candidate_ref_f64 is the truth. */
+extern const struct ttt_candidate ttt_candidate_ref_f64;
+extern const struct ttt_candidate ttt_candidate_ref_f32;
+extern const struct ttt_candidate ttt_candidate_ref_bf16;
+
+/* What the rounding points of the contract cost before the outputs are rounded.  Not a candidate that a user can name:
+ * its types are TTT_TYPES_BF16, but XQW and the four token gradients are float. */
+extern const struct ttt_candidate ttt_candidate_contract;
+
+/* The forward pass of ref-f64 in complex double, for derivatives by the complex step.  Not one that a user can name
+ * either: each element is a pair of doubles, and there is no backward pass. */
+extern const struct ttt_candidate ttt_candidate_ref_c128;
+
+/* A candidate as the command line named it. */
+struct ttt_opened {
+    const struct ttt_candidate *candidate;
+    const char *spec; /* what was typed; the caller's string */
+    void *library;    /* of a plug-in, else NULL */
+};
+
+/* Open NAME (built in) or PATH.so[:ARGS] (a text with a slash or ".so").  0, or -1 with one line in `error`. */
+int ttt_candidate_open_spec(const char *spec, struct ttt_opened *out, char *error, size_t error_size);
+
+/* Its `close`, once, last.  The library of a plug-in stays loaded, since reports may still hold its strings. */
+void ttt_candidate_close(struct ttt_opened *opened);
+
+/* Is this one of the references, which give the same bits for every G? */
+int ttt_candidate_is_reference(const struct ttt_candidate *candidate);
+
+/* "double, double", "bfloat16 tokens, float state": the type set in words. */
+const char *ttt_candidate_types(enum ttt_types types);
+
+/* A status in words, never NULL. */
+const char *ttt_candidate_status(enum ttt_status status);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+static void probe_cpu(char *cpu, size_t size)
+{
+    snprintf(cpu, size, "unknown");
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    if (!f)
+        return;
+    char line[512];
+    while (fgets(line, sizeof line, f)) {
+        const char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) != 0 || !colon)
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        snprintf(cpu, size, "%s", colon + 1 + strspn(colon + 1, " \t"));
+        break;
+    }
+    fclose(f);
+}
+
+static int64_t physical_memory(void)
+{
+    return (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
+}
+
+void ttt_machine_probe(struct ttt_machine *machine)
+{
+    struct utsname u;
+    *machine = (struct ttt_machine){.cores = sysconf(_SC_NPROCESSORS_ONLN)};
+    machine->memory_bytes = physical_memory();
+    if (uname(&u) == 0)
+        snprintf(machine->system, sizeof machine->system, "%.80s %.80s %.80s", u.sysname, u.release, u.machine);
+    probe_cpu(machine->cpu, sizeof machine->cpu);
+}
+
+int ttt_machine_fits(const char *what, int64_t bytes, char *error, size_t error_size)
+{
+    const double gib = 1 << 30;
+    if (bytes <= physical_memory())
+        return 0;
+    snprintf(error, error_size, "%s takes %.3g GiB of memory, and this machine has %.3g GiB", what, (double)bytes / gib,
+             (double)physical_memory() / gib);
+    return -1;
+}
+
+int64_t ttt_peak_rss_bytes(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+}
+
+void ttt_peak_rss_reset(void)
+{
+    FILE *f = fopen("/proc/self/clear_refs", "w");
+    if (!f)
+        return;
+    fputs("5", f);
+    fclose(f);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+#include "json.h"
+#include "verdict.h"
+#include <inttypes.h>
+
+static json_t *gate_json(const struct ttt_gate *g)
+{
+    return json_pack("{s:s, s:s, s:o, s:o, s:s}", "name", g->name, "verdict", ttt_verdict_name[g->verdict], "value",
+                     ttt_json_number(g->value), "bound", ttt_json_number(g->bound), "formula", g->formula);
+}
+
+static json_t *tensor_json(const struct ttt_tensor_result *t, const struct ttt_mlp_shape *shape)
+{
+    const char *name = ttt_tensor_info[t->tensor].name;
+    if (t->skipped[0])
+        return json_pack("{s:s, s:o}", "name", name, "skipped", ttt_json_text(t->skipped));
+    json_t *gates = json_array();
+    for (int g = 0; g < TTT_GATE_COUNT; g++)
+        json_array_append_new(gates, gate_json(&t->gates[g]));
+    json_t *tensor =
+        json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", name, "rel_l2", ttt_json_number(ttt_metrics_rel_l2(&t->metrics)),
+                  "max_abs", ttt_json_number(t->metrics.max_abs), "max_ulp", ttt_json_number(t->metrics.max_ulp),
+                  "bias", ttt_json_number(ttt_metrics_bias(&t->metrics)));
+    if (t->metrics.worst >= 0) {
+        char place[TTT_DETAIL_TEXT];
+        ttt_tensor_place(t->tensor, shape, t->metrics.worst, place);
+        json_object_set_new(tensor, "worst", json_string(place));
+    }
+    json_object_set_new(tensor, "gates", gates);
+    return tensor;
+}
+
+static json_t *checks_json(const struct ttt_result *r)
+{
+    json_t *checks = json_array();
+    for (int i = 0; i < r->check_count; i++)
+        json_array_append_new(checks, json_pack("{s:s, s:s, s:o}", "name", r->checks[i].name, "verdict",
+                                                ttt_verdict_name[r->checks[i].verdict], "detail",
+                                                ttt_json_text(r->checks[i].detail)));
+    return checks;
+}
+
+static json_t *result_json(const struct ttt_result *r)
+{
+    char case_text[TTT_CASE_TEXT], hash[32];
+    ttt_case_format(&r->c, case_text);
+    snprintf(hash, sizeof hash, "%016" PRIx64, r->inputs_hash);
+    json_t *tensors = json_array();
+    for (int i = 0; i < r->tensor_count; i++)
+        json_array_append_new(tensors, tensor_json(&r->tensors[i], &r->c.shape));
+    json_t *object = json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o}", "case", case_text, "inputs_hash", hash,
+                               "candidate", ttt_json_text(r->candidate), "direction", ttt_direction_name[r->directions],
+                               "verdict", ttt_verdict_name[r->verdict], "tensors", tensors, "checks", checks_json(r),
+                               "seconds", ttt_json_number(r->seconds), "repeat", ttt_json_text(r->repeat));
+    if (r->file)
+        json_object_set_new(object, "file", ttt_json_text(r->file));
+    return object;
+}
+
+static json_t *gradient_row_json(const struct ttt_gradproof_row *row)
+{
+    char worst[TTT_CASE_TEXT];
+    ttt_case_format(&row->worst, worst);
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:i, s:s}", "form", row->causal ? "causal" : "non-causal",
+                     "distribution", ttt_distribution_name[row->distribution], "input",
+                     ttt_tensor_info[row->input].name, "verdict", ttt_verdict_name[row->verdict], "ratio",
+                     ttt_json_number(row->found.ratio), "checks", row->found.checked, "slope",
+                     row->found.slopes > 0 ? ttt_json_number(row->found.slope) : json_null(), "slopes",
+                     row->found.slopes, "worst", worst);
+}
+
+static json_t *gradients_json(const struct ttt_gradproof *proof)
+{
+    json_t *rows = json_array();
+    for (int i = 0; i < proof->count; i++)
+        json_array_append_new(rows, gradient_row_json(&proof->rows[i]));
+    return json_pack("{s:o, s:o, s:o, s:i, s:o}", "bound", ttt_json_number(TTT_GRADPROOF_RATIO), "slope_bound",
+                     ttt_json_number(TTT_GRADPROOF_SLOPE), "ratio", ttt_json_number(proof->ratio), "cases",
+                     proof->cases, "rows", rows);
+}
+
+static json_t *summary_json(const struct ttt_summary *s)
+{
+    json_t *object = json_object();
+    for (int v = 0; v < TTT_VERDICT_COUNT; v++)
+        json_object_set_new(object, ttt_verdict_name[v], json_integer((json_int_t)s->by_verdict[v]));
+    json_object_set_new(object, "seconds", ttt_json_number(s->seconds));
+    json_object_set_new(object, "peak_rss_bytes", json_integer((json_int_t)s->peak_rss_bytes));
+    return object;
+}
+
+int ttt_report_write(FILE *out, const struct ttt_summary *s)
+{
+    json_t *cases = json_array();
+    for (size_t i = 0; i < s->count; i++)
+        json_array_append_new(cases, result_json(&s->results[i]));
+    json_t *root = ttt_json_head(TTT_REPORT_SCHEMA, "ttt-verify", s->command, s->started);
+    json_object_set_new(root, "notice", json_string(ttt_verdict_notice));
+    json_object_set_new(root, "cases", cases);
+    if (s->gradients)
+        json_object_set_new(root, "gradient_proof", gradients_json(s->gradients));
+    json_object_set_new(root, "summary", summary_json(s));
+    return ttt_json_write(out, root);
+}

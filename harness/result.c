@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "result.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const ttt_verdict_name[TTT_VERDICT_COUNT] = {"PASS", "FAIL", "SKIPPED"};
+const char *const ttt_direction_name[TTT_DIRECTION_BOTH + 1] = {"none", "forward", "backward", "both"};
+
+struct ttt_check *ttt_result_check(struct ttt_result *r, const char *name)
+{
+    for (int i = 0; i < r->check_count; i++)
+        if (strcmp(r->checks[i].name, name) == 0)
+            return &r->checks[i];
+    struct ttt_check *check = &r->checks[r->check_count++];
+    *check = (struct ttt_check){.name = name, .verdict = TTT_PASS};
+    return check;
+}
+
+void ttt_result_note(struct ttt_result *r, const char *name, enum ttt_verdict verdict, const char *format, ...)
+{
+    struct ttt_check *check = ttt_result_check(r, name);
+    if (check->verdict == TTT_FAIL)
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(check->detail, sizeof check->detail, format, args);
+    va_end(args);
+    check->verdict = verdict;
+}
+
+/* What dimension `d` of a tensor counts.  Of a matrix the first of F and D counts rows. */
+static const char *dimension_word(const char *letters, int d)
+{
+    switch (letters[d]) {
+    case 'B':
+        return "batch";
+    case 'H':
+        return "head";
+    case 'K':
+        return "checkpoint";
+    case 'C':
+        return "row";
+    default:
+        return letters[d + 1] ? "row" : "column";
+    }
+}
+
+void ttt_tensor_place(enum ttt_tensor t, const struct ttt_mlp_shape *shape, int64_t i, char text[TTT_DETAIL_TEXT])
+{
+    int64_t dims[TTT_MAX_DIMS], index[TTT_MAX_DIMS];
+    const char *letters = ttt_tensor_info[t].dims;
+    const int n = ttt_tensor_dims(t, shape, dims);
+    for (int d = n - 1; d >= 0; d--) {
+        index[d] = i % dims[d];
+        i /= dims[d];
+    }
+    int used = 0;
+    for (int d = 0; d < n; d++) {
+        char *to = text + used;
+        const size_t room = TTT_DETAIL_TEXT - (size_t)used;
+        const char *before = d == 0 ? "[" : ", ";
+        if (letters[d] == 'N')
+            used += snprintf(to, room, "%smini-batch %" PRId64 ", row %" PRId64, before,
+                             index[d] / shape->mini_batch_size, index[d] % shape->mini_batch_size);
+        else
+            used += snprintf(to, room, "%s%s %" PRId64, before, dimension_word(letters, d), index[d]);
+    }
+    snprintf(text + used, TTT_DETAIL_TEXT - (size_t)used, "]");
+}
+
+/* How far a tensor is used up to its bound, NaN and a bound of 0 included. */
+static double severity(const struct ttt_tensor_result *t)
+{
+    const struct ttt_gate *finite = &t->gates[TTT_GATE_FINITE], *error = &t->gates[TTT_GATE_REL_L2];
+    if (finite->verdict == TTT_FAIL)
+        return 1e300;
+    if (!(error->value <= error->bound))
+        return error->value / error->bound < 1e290 ? error->value / error->bound : 1e290;
+    return error->bound > 0 ? error->value / error->bound : 0;
+}
+
+const struct ttt_tensor_result *ttt_result_worst(const struct ttt_result *r)
+{
+    const struct ttt_tensor_result *worst = NULL;
+    for (int i = 0; i < r->tensor_count; i++)
+        if (!r->tensors[i].skipped[0] && (!worst || severity(&r->tensors[i]) > severity(worst)))
+            worst = &r->tensors[i];
+    return worst;
+}
+
+void ttt_result_free(struct ttt_result *r)
+{
+    free(r->file);
+    free(r->repeat);
+    r->file = r->repeat = NULL;
+}

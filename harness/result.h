@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What was found out about one candidate on one case: the data that verdicts are written into and reports are made of.
+ */
+#ifndef TTT_HARNESS_RESULT_H
+#define TTT_HARNESS_RESULT_H
+
+#include "metrics.h"
+#include "shapes.h"
+#include "tensors.h"
+
+enum ttt_verdict { TTT_PASS, TTT_FAIL, TTT_SKIPPED, TTT_VERDICT_COUNT };
+extern const char *const ttt_verdict_name[TTT_VERDICT_COUNT]; /* "PASS" ... */
+
+#define TTT_DIRECTION_FORWARD  (1u << 0) /* 1 << enum ttt_direction */
+#define TTT_DIRECTION_BACKWARD (1u << 1)
+#define TTT_DIRECTION_BOTH     (TTT_DIRECTION_FORWARD | TTT_DIRECTION_BACKWARD)
+extern const char *const ttt_direction_name[TTT_DIRECTION_BOTH + 1]; /* "forward", "backward", "both" */
+
+#define TTT_DETAIL_TEXT 256
+
+/* One number of one tensor against its bound. */
+struct ttt_gate {
+    const char *name;
+    enum ttt_verdict verdict;
+    double value, bound;
+    char formula[TTT_DETAIL_TEXT]; /* how the bound was made */
+};
+
+enum { TTT_GATE_FINITE, TTT_GATE_REL_L2, TTT_GATE_COUNT };
+
+struct ttt_tensor_result {
+    enum ttt_tensor tensor;
+    char skipped[TTT_DETAIL_TEXT]; /* why it was not judged; "" = it was */
+    struct ttt_metrics metrics;
+    double contract; /* rel_l2 of the precision contract on the same case (bfloat16 candidates) */
+    double rounding; /* rel_l2 that rounding the truth to the output's dtype makes (bfloat16 candidates) */
+    struct ttt_gate gates[TTT_GATE_COUNT];
+};
+
+/* A check that is not a number of one tensor: status, memory, determinism, an exact relation. */
+struct ttt_check {
+    const char *name;
+    enum ttt_verdict verdict;
+    char detail[TTT_DETAIL_TEXT]; /* what was found, or why it was skipped; "" when there is nothing to say */
+};
+
+#define TTT_RESULT_CHECKS 24
+
+struct ttt_result {
+    struct ttt_case c;
+    const char *candidate; /* its name, or "file" */
+    enum ttt_types types;
+    unsigned directions;
+    uint64_t inputs_hash;
+    enum ttt_verdict verdict;
+    int tensor_count, check_count;
+    struct ttt_tensor_result tensors[TTT_TENSOR_COUNT];
+    struct ttt_check checks[TTT_RESULT_CHECKS];
+    double seconds; /* inside the candidate, first runs only */
+    char *file;     /* where the inputs came from; NULL: generated */
+    char *repeat;   /* the command that does this again */
+};
+
+/* The check of this name, added as a PASS where it is not there yet. */
+struct ttt_check *ttt_result_check(struct ttt_result *r, const char *name);
+
+/* Record a failure (or, with TTT_SKIPPED, a reason) of a check; the first failure stays. */
+void ttt_result_note(struct ttt_result *r, const char *name, enum ttt_verdict verdict, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Where element `i` of a tensor lies, in words: "[batch 0, head 3, mini-batch 2, row 5, column 7]". */
+void ttt_tensor_place(enum ttt_tensor t, const struct ttt_mlp_shape *shape, int64_t i, char text[TTT_DETAIL_TEXT]);
+
+/* The result's tensor that is nearest to its bound or farthest beyond it; NULL where none was judged. */
+const struct ttt_tensor_result *ttt_result_worst(const struct ttt_result *r);
+
+void ttt_result_free(struct ttt_result *r);
+
+#endif

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+#include "run.h"
+#include "blocks.h"
+#include "machine.h"
+#include "tally.h"
+#include "tier0.h"
+#include "verdict.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INPUTS   (1u << TTT_ROLE_INPUT)
+#define UPSTREAM (1u << TTT_ROLE_UPSTREAM)
+#define FORWARD  (1u << TTT_ROLE_FORWARD_OUTPUT)
+#define BACKWARD (1u << TTT_ROLE_BACKWARD_OUTPUT)
+#define OUTPUTS  (FORWARD | BACKWARD)
+
+static const char out_of_memory[] = "out of memory";
+
+/* One contender's way through the blocks. */
+struct lane {
+    const struct ttt_contender *contender;
+    struct ttt_result *result;
+    struct ttt_tally tally;
+    unsigned open;                   /* directions that still run */
+    char closed[2][TTT_DETAIL_TEXT]; /* why a direction does not, by enum ttt_direction */
+};
+
+/* What the blocks of one case share. */
+struct stage {
+    const struct ttt_run *run;
+    struct lane *lanes;
+    int lane_count;
+    char judged[TTT_TENSOR_COUNT]; /* tensors of which both the truth and the outputs are there */
+    struct ttt_tally contract;
+    int with_contract;
+    uint64_t inputs_hash;
+    char *error;
+    size_t error_size;
+};
+
+static int fail(struct stage *s, const char *what)
+{
+    snprintf(s->error, s->error_size, "%s", what);
+    return -1;
+}
+
+static unsigned roles_of(unsigned directions)
+{
+    unsigned roles = INPUTS | FORWARD;
+    if (directions & TTT_DIRECTION_BACKWARD)
+        roles |= UPSTREAM | BACKWARD;
+    return roles;
+}
+
+static unsigned output_roles(unsigned directions)
+{
+    return (directions & TTT_DIRECTION_FORWARD ? FORWARD : 0) | (directions & TTT_DIRECTION_BACKWARD ? BACKWARD : 0);
+}
+
+/* The truth of one block. */
+
+static int truth_call(struct stage *s, struct ttt_tensors *truth, enum ttt_direction direction)
+{
+    const struct ttt_call call = {
+        .candidate = &ttt_candidate_ref_f64, .direction = direction, .threads = s->run->threads};
+    const enum ttt_status status = ttt_call_plain(&call, truth);
+    if (status == TTT_OK)
+        return 0;
+    snprintf(s->error, s->error_size, "ref-f64 %s: %s", ttt_direction_name[1u << direction],
+             ttt_candidate_status(status));
+    return -1;
+}
+
+static int truth_inputs(struct stage *s, struct ttt_tensors *truth, int64_t head0, int64_t heads)
+{
+    const struct ttt_run *run = s->run;
+    const unsigned roles = roles_of(run->directions);
+    if (!run->file)
+        return ttt_tensors_make(truth, &run->c, head0, heads, TTT_TYPES_F64, roles, s->error, s->error_size);
+    if (ttt_tensors_load(truth, run->file, &run->c, head0, heads, TTT_TYPES_F64, roles & ~OUTPUTS, s->error,
+                         s->error_size) != 0)
+        return -1;
+    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
+        if (roles & OUTPUTS & 1u << ttt_tensor_info[t].role && ttt_tensor_present(t, &run->c) &&
+            ttt_tensors_add(truth, t, TTT_F64, s->error, s->error_size) != 0)
+            return -1;
+    return 0;
+}
+
+/* Put the file's outputs in the place of those of the block. */
+static int take_outputs(struct stage *s, struct ttt_tensors *block)
+{
+    struct ttt_tensors given;
+    const int status = ttt_tensors_load(&given, s->run->file, &s->run->c, block->head0, block->c.shape.heads,
+                                        block->types, output_roles(s->run->directions), s->error, s->error_size);
+    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT && status == 0; t++) {
+        if (!given.buffer[t].data)
+            continue;
+        ttt_buffer_free(&block->buffer[t]);
+        block->buffer[t] = given.buffer[t];
+        given.buffer[t] = (struct ttt_buffer){.data = NULL};
+    }
+    ttt_tensors_free(&given);
+    return status;
+}
+
+static int truth_make(struct stage *s, struct ttt_tensors *truth, int64_t head0, int64_t heads)
+{
+    const struct ttt_run *run = s->run;
+    if (truth_inputs(s, truth, head0, heads) != 0)
+        return -1;
+    s->inputs_hash += ttt_tensors_inputs_hash(truth);
+    /* A truth from a file has no checkpoints as a rule: the reference makes those that a backward pass may need. */
+    if (!run->truth_in_file || run->directions & TTT_DIRECTION_BACKWARD)
+        if (truth_call(s, truth, TTT_FORWARD) != 0)
+            return -1;
+    if (run->truth_in_file)
+        return take_outputs(s, truth);
+    return run->directions & TTT_DIRECTION_BACKWARD ? truth_call(s, truth, TTT_BACKWARD) : 0;
+}
+
+/* A contender on one block. */
+
+static void take_checkpoints(struct ttt_tensors *to, const struct ttt_tensors *truth)
+{
+    for (enum ttt_tensor t = TTT_W1_CHECKPOINTS; t <= TTT_B2_CHECKPOINTS; t++)
+        ttt_buffer_convert(&to->buffer[t], &truth->buffer[t]);
+}
+
+static int block_copy(struct stage *s, struct ttt_tensors *k, const struct ttt_tensors *truth, enum ttt_types types)
+{
+    if (ttt_tensors_alloc(k, &s->run->c, truth->head0, truth->c.shape.heads, types, roles_of(s->run->directions),
+                          s->error, s->error_size) != 0)
+        return -1;
+    ttt_tensors_convert_inputs(k, truth);
+    return 0;
+}
+
+static void lane_close(struct lane *lane, enum ttt_direction direction, const char *check, const char *why)
+{
+    lane->open &= ~(1u << direction);
+    snprintf(lane->closed[direction], sizeof lane->closed[direction], "%s", why);
+    if (check)
+        ttt_result_note(lane->result, check, TTT_SKIPPED, "%s: %s", ttt_direction_name[1u << direction], why);
+}
+
+/* One pass; its outputs are there afterwards iff the direction is still open. */
+static void lane_pass(const struct stage *s, struct lane *lane, struct ttt_tensors *k, enum ttt_direction direction)
+{
+    const struct ttt_candidate *candidate = lane->contender->candidate;
+    if (!(lane->open & 1u << direction))
+        return;
+    const enum ttt_status status = candidate->supports(candidate->self, &k->c.shape, direction);
+    if (status != TTT_OK) {
+        lane_close(lane, direction, "supported", ttt_candidate_status(status));
+        return;
+    }
+    const struct ttt_call call = {
+        .candidate = candidate, .direction = direction, .threads = s->run->threads, .twice = k->head0 == 0};
+    if (ttt_call_checked(&call, k, lane->result) != 0)
+        lane_close(lane, direction, NULL, "the call failed");
+}
+
+static void lane_passes(const struct stage *s, struct lane *lane, struct ttt_tensors *k,
+                        const struct ttt_tensors *truth)
+{
+    lane_pass(s, lane, k, TTT_FORWARD);
+    if (!(lane->open & TTT_DIRECTION_FORWARD) && lane->open & TTT_DIRECTION_BACKWARD)
+        take_checkpoints(k, truth);
+    lane_pass(s, lane, k, TTT_BACKWARD);
+}
+
+/* Only data from a file may be finer than the candidate's types. */
+static int inputs_fit(const struct stage *s, const struct ttt_tensors *k, const struct ttt_tensors *truth)
+{
+    return !s->run->file || ttt_tensors_inputs_hash(k) == ttt_tensors_inputs_hash(truth);
+}
+
+static int lane_block(struct stage *s, struct lane *lane, struct ttt_tensors *k, const struct ttt_tensors *truth)
+{
+    static const char unfit[] = "the inputs have values that its types cannot hold";
+    if (block_copy(s, k, truth, lane->contender->types) != 0)
+        return -1;
+    if (!inputs_fit(s, k, truth)) {
+        lane_close(lane, TTT_FORWARD, "supported", unfit);
+        lane_close(lane, TTT_BACKWARD, "supported", unfit);
+    } else if (lane->contender->candidate) {
+        lane_passes(s, lane, k, truth);
+    } else if (take_outputs(s, k) != 0) {
+        return -1;
+    }
+    if (ttt_tally_add(&lane->tally, k, truth, output_roles(lane->open), s->judged) != 0)
+        return fail(s, out_of_memory);
+    return 0;
+}
+
+/* The precision contract on one block: bfloat16 in, float out. */
+
+static int contract_call(struct stage *s, struct ttt_tensors *k, enum ttt_direction direction)
+{
+    const struct ttt_call call = {
+        .candidate = &ttt_candidate_contract, .direction = direction, .threads = s->run->threads};
+    if (!(s->run->directions & 1u << direction) || ttt_call_plain(&call, k) == TTT_OK)
+        return 0;
+    return fail(s, "the precision contract cannot be computed for this case");
+}
+
+static int contract_block(struct stage *s, struct ttt_tensors *k, const struct ttt_tensors *truth)
+{
+    if (block_copy(s, k, truth, TTT_TYPES_BF16) != 0)
+        return -1;
+    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++) {
+        struct ttt_buffer *b = &k->buffer[t];
+        if (!b->data || b->dtype != TTT_BF16 || !(OUTPUTS & 1u << ttt_tensor_info[t].role))
+            continue;
+        const int64_t elements = b->elements;
+        ttt_buffer_free(b);
+        if (ttt_buffer_alloc(b, TTT_F32, elements) != 0)
+            return fail(s, out_of_memory);
+    }
+    if (contract_call(s, k, TTT_FORWARD) != 0)
+        return -1;
+    if (!(s->run->directions & TTT_DIRECTION_FORWARD))
+        take_checkpoints(k, truth);
+    if (contract_call(s, k, TTT_BACKWARD) != 0)
+        return -1;
+    if (ttt_tally_add(&s->contract, k, truth, output_roles(s->run->directions), s->judged) != 0)
+        return fail(s, out_of_memory);
+    return 0;
+}
+
+/* A case. */
+
+static void tell(const struct stage *s, const char *who, int64_t heads_done)
+{
+    if (s->run->progress)
+        s->run->progress(s->run->progress_context, who, heads_done, s->run->c.shape.heads);
+}
+
+static int run_block(struct stage *s, int64_t head0, int64_t heads)
+{
+    struct ttt_tensors truth = {.head0 = 0}, k = {.head0 = 0};
+    tell(s, "ref-f64", head0);
+    int status = truth_make(s, &truth, head0, heads);
+    if (status == 0 && s->with_contract) {
+        tell(s, "contract", head0);
+        status = contract_block(s, &k, &truth);
+        ttt_tensors_free(&k);
+    }
+    for (int i = 0; i < s->lane_count && status == 0; i++) {
+        struct lane *lane = &s->lanes[i];
+        if (!lane->open)
+            continue;
+        tell(s, lane->result->candidate, head0);
+        status = lane_block(s, lane, &k, &truth);
+        ttt_tensors_free(&k);
+    }
+    ttt_tensors_free(&truth);
+    return status;
+}
+
+int64_t ttt_run_heads_per_block(const struct ttt_run *run, char *error, size_t error_size)
+{
+    const int64_t one = ttt_tensors_bytes(&run->c, 1, TTT_TYPES_F64, roles_of(run->directions));
+    const int64_t block = one > INT64_MAX / 2 ? INT64_MAX : 2 * one; /* the truth and a candidate */
+    if (ttt_machine_fits("one head of this case", block, error, error_size) != 0)
+        return -1;
+    const int64_t heads = run->budget / block;
+    return heads < 1 ? 1 : heads < run->c.shape.heads ? heads : run->c.shape.heads;
+}
+
+static void stage_open(struct stage *s, const struct ttt_contender *contenders, struct ttt_result *results)
+{
+    const struct ttt_run *run = s->run;
+    int from_file = 0;
+    for (int i = 0; i < s->lane_count; i++) {
+        const struct ttt_candidate *candidate = contenders[i].candidate;
+        struct ttt_result *r = &results[i];
+        r->c = run->c;
+        r->candidate = candidate ? candidate->name : "file";
+        r->types = contenders[i].types;
+        r->directions = run->directions;
+        s->lanes[i].contender = &contenders[i];
+        s->lanes[i].result = r;
+        s->lanes[i].open = run->directions;
+        ttt_tally_init(&s->lanes[i].tally, !candidate, run->truth_in_file);
+        s->with_contract |= contenders[i].types == TTT_TYPES_BF16;
+        from_file |= !candidate;
+    }
+    ttt_tally_init(&s->contract, 0, run->truth_in_file);
+    from_file |= run->truth_in_file;
+    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
+        s->judged[t] = ttt_tensor_present(t, &run->c) &&
+                       (!from_file || ttt_safetensors_find(run->file, ttt_tensor_info[t].name) != NULL);
+}
+
+static void write_tensor(const struct stage *s, const struct lane *lane, enum ttt_tensor t,
+                         struct ttt_tensor_result *out)
+{
+    const enum ttt_direction direction =
+        ttt_tensor_info[t].role == TTT_ROLE_BACKWARD_OUTPUT ? TTT_BACKWARD : TTT_FORWARD;
+    *out = (struct ttt_tensor_result){.tensor = t, .metrics = lane->tally.metrics[t]};
+    if (!(lane->open & 1u << direction)) {
+        memcpy(out->skipped, lane->closed[direction], sizeof out->skipped);
+    } else if (!s->judged[t]) {
+        snprintf(out->skipped, sizeof out->skipped, "not in the file");
+    } else {
+        if (lane->contender->types == TTT_TYPES_BF16) {
+            out->contract = ttt_metrics_rel_l2(&s->contract.metrics[t]);
+            out->rounding = ttt_metrics_rel_l2(&lane->tally.rounding[t]);
+        }
+        ttt_verdict_tensor(out, lane->contender->types, ttt_shape_mini_batches(&s->run->c.shape));
+    }
+}
+
+static int stage_finish(struct stage *s)
+{
+    if (ttt_tally_finish(&s->contract) != 0)
+        return fail(s, out_of_memory);
+    for (int i = 0; i < s->lane_count; i++) {
+        struct lane *lane = &s->lanes[i];
+        struct ttt_result *r = lane->result;
+        if (ttt_tally_finish(&lane->tally) != 0)
+            return fail(s, out_of_memory);
+        r->inputs_hash = s->inputs_hash;
+        for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
+            if (ttt_tensor_present(t, &r->c) && output_roles(r->directions) & 1u << ttt_tensor_info[t].role)
+                write_tensor(s, lane, t, &r->tensors[r->tensor_count++]);
+        r->verdict = ttt_verdict_result(r);
+    }
+    return 0;
+}
+
+int ttt_run_case(const struct ttt_run *run, const struct ttt_contender *contenders, int count,
+                 struct ttt_result *results, char *error, size_t error_size)
+{
+    struct stage s = {.run = run, .lane_count = count, .error = error, .error_size = error_size};
+    const int64_t step = ttt_run_heads_per_block(run, error, error_size);
+    if (step < 0)
+        return -1;
+    s.lanes = calloc((size_t)count, sizeof *s.lanes);
+    if (!s.lanes)
+        return fail(&s, out_of_memory);
+    stage_open(&s, contenders, results);
+    int status = 0;
+    for (int64_t head = 0; head < run->c.shape.heads && status == 0; head += step) {
+        const int64_t left = run->c.shape.heads - head;
+        status = run_block(&s, head, left < step ? left : step);
+    }
+    if (status == 0)
+        status = stage_finish(&s);
+    for (int i = 0; i < count; i++)
+        ttt_tally_free(&s.lanes[i].tally);
+    ttt_tally_free(&s.contract);
+    free(s.lanes);
+    return status;
+}
