@@ -9,27 +9,36 @@
  *
  * Signs: A2 = -eta gZ2 and A1 = -eta gZ1.  eta is folded in once, so F3 multiplies A2 instead of gZ2 (declared: `eta`).
  *
- * TIMELINE of mini-batch i (cycles as predicted for clusters of 2 / 4; measured ones are in reports/perf/NOTES.md)
+ * TIMELINE of mini-batch i, in cycles for clusters of 2 / 4: what the measured primitives add up to, and what the samples
+ * of a profiler on one H200 say it takes, the outputs running beside it (reports/perf/NOTES.md).
  *
- *   chain                                            outputs (mini-batch i - 1, state i)
- *   Z1 = K W1 + b1           256 / 208   F1          Z1b = Q W1 + b1             F6
- *   X2 = gelu(Z1)            750 / 480               X2b = gelu(Z1b)
- *   Z2 parts = X2 W2         315 / 187   F2          Z2b parts = X2b W2          F7
- *   sum over the cluster     770 / 1314  exchange    sum over the cluster        exchange
- *     meanwhile gelu'(Z1), target, checkpoint        XQW = Q + w normalize(Z2b) + b
- *   A2 = -eta gZ2            450 / 360
- *   gX2 = A2 W2^T            256 / 174   F3
- *   A1 = gX2 gelu'           120 / 60
- *   W1 += K^T A1             256 / 208   F4
- *   next Z1; W2 += X2^T A2 behind it     F5
+ *   chain                                     sum of      measured     outputs of mini-batch i - 1 (state i)
+ *                                             primitives
+ *   F1   Z1 = K W1                            256 /  208   550 /  200  F6   Z1b = Q W1, a tile of 64 hidden units
+ *          behind it: copies of state i                                     X2b = gelu(Z1b + b1)
+ *        X2 = gelu(Z1)                        750 /  480   870 /  600  F7   Z2b = X2b W2, that tile's share
+ *   F2   parts of Z2 = X2 W2                  315 /  187   780 /  390       exchange
+ *          behind it: b2, the target                                        XQW = Q + w normalize(Z2b) + b
+ *        exchange, to the row's rank          430 /  450   560 /  560
+ *          behind it: half of gelu', checkpoint
+ *        A2 = -eta gZ2                        361 /  361  1200 /  860
+ *        exchange, to all ranks               430 /  450   420 /  530
+ *          behind it: sums for b2, half of gelu'
+ *   F3   gX2 = A2 W2^T                        256 /  174   480 /  250
+ *        A1 = gX2 gelu'                       120 /   60
+ *   F4   W1 += K^T A1                         256 /  208   690 /  400
+ *          behind it: F5, W2 += X2^T A2; b1
+ *
+ * What a step hides ("behind it") must stay in its place: the compiler moves arithmetic towards its use (roles.cuh,
+ * do_here; ptx/wgmma.cuh, settle).
  *
  * SHARED MEMORY (bytes, clusters of 2 / 4; field by field in smem.cuh)
- *   K, V, Q stages     65536 / 47104
- *   X2, X2b            32768 / 16384
- *   W1, W2, two copies 65536 / 32768
- *   A2                  8192
- *   Z2, Z2b parts      49152 / 32768 (cluster of 4: 16384 + 16384)
- *   biases, sums, norm, mbarriers: about 5 KB
+ *   K, V, Q stages            53248 / 47104
+ *   X2, X2b                   32768 / 16384
+ *   W1, W2, two copies        65536 / 32768
+ *   A2                         8192 /  8192
+ *   parts of Z2, Z2b, b2      40960 / 40960
+ *   biases, norm, mbarriers    about 3 KB
  */
 #include "forward.h"
 #include "roles.cuh"

