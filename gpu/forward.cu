@@ -9,8 +9,8 @@
  *
  * Signs: A2 = -eta gZ2 and A1 = -eta gZ1.  eta is folded in once, so F3 multiplies A2 instead of gZ2 (declared: `eta`).
  *
- * TIMELINE of mini-batch i, in cycles for clusters of 2 / 4: what the measured primitives add up to, and what the samples
- * of a profiler on one H200 say it takes, the outputs running beside it (reports/perf/NOTES.md).
+ * TIMELINE of mini-batch i, in cycles for clusters of 2 / 4: what the measured primitives add up to, and what the
+ * samples of a profiler on one H200 say it takes, the outputs running beside it (reports/perf/NOTES.md).
  *
  *   chain                                     sum of      measured     outputs of mini-batch i - 1 (state i)
  *                                             primitives

@@ -23,7 +23,7 @@ gpulib_DATA = gpu/libttt_gpu.a
 CLEANFILES += gpu/libttt_gpu.a $(gpu_objects) gpu/api.ptxas gpu/forward.ptxas gpu/tensor_map.ptxas
 
 # What the assembler says about registers, spills and serialised products is kept for tests/gpu/check-code.sh.
-$(gpu_objects): gpu/%.o: $(top_srcdir)/gpu/%.cu $(addprefix $(top_srcdir)/,$(gpu_headers))
+$(gpu_objects): gpu/%.o: $(top_srcdir)/gpu/%.cu $(gpu_headers)
 	@$(MKDIR_P) gpu
 	$(AM_V_GEN)$(gpu_compile) -Xcompiler -fPIC -Xptxas -v -c $< -o $@ 2>gpu/$*.ptxas || { cat gpu/$*.ptxas >&2; exit 1; }
 
@@ -41,7 +41,7 @@ gpu_link = $(LIBTOOL) $(AM_V_lt) --tag=CXX --mode=link $(CXX) $(CXXFLAGS) $(OPEN
 
 tests/gpu/accuracy.o tests/gpu/cases.o tests/gpu/forward.o tests/gpu/refusals.o tests/gpu/rooms.o tests/gpu/speed.o: \
     tests/gpu/%.o: $(top_srcdir)/tests/gpu/%.cu $(top_srcdir)/tests/gpu/cases.h $(top_srcdir)/tests/gpu/check.h \
-    $(addprefix $(top_srcdir)/,$(gpu_headers))
+    $(gpu_headers)
 	@$(MKDIR_P) tests/gpu
 	$(AM_V_GEN)$(gpu_compile) -c $< -o $@
 
@@ -67,5 +67,5 @@ bundle: $(gpu_tests) tests/gpu/speed
 	    'for test in refusals rooms forward accuracy; do ./$$test || exit 1; done' \
 	    './speed 283 16 9 4:12 2:48 2:132 2:528' >ttt-gpu-bundle/run.sh
 	chmod +x ttt-gpu-bundle/run.sh
-.PHONY: check-gpu bundle
 endif
+.PHONY: check-gpu bundle

@@ -22,8 +22,8 @@
  *
  *   eta        F3 multiplies -eta gZ2 instead of gZ2: the learning rate is folded in before the rounding to bfloat16,
  *              once for F3, F4 and F5.  F3's operand is another rounding of the same size.
- *   exchange   Z2 (Z2b) is summed over the thread blocks of a cluster from partial sums (D / cluster size hidden units
- *              each) rounded to IEEE half precision: a relative error of 2^-11 and an absolute one of 2^-25 per part.  A
+ *   exchange   Z2 (Z2b) is summed over the thread blocks of a cluster from partial sums (D / cluster size hidden
+ *              units each) rounded to IEEE half precision: a relative error of 2^-11 and an absolute one of 2^-25 per part.  A
  *              part beyond 65504 becomes infinite.
  *   tanh       gelu and gelu' use the hardware's tanh, whose relative error is up to 2^-11 and which is exactly +-1
  *              for large arguments.
@@ -63,9 +63,9 @@ enum ttt_status ttt_gpu_mlp_forward_workspace(const struct ttt_mlp_shape *shape,
  *   TTT_ERROR_WORKSPACE    `bytes` is less than the query said, or needed and `workspace` is NULL
  *   TTT_ERROR_ALIGNMENT    a pointer is not a multiple of 16 bytes
  *   TTT_ERROR_ALIAS        an output overlaps another operand or the workspace
- *   TTT_ERROR_DEVICE       the current device is not of compute capability 9.0, or a pointer is not to memory that it
- *                          can reach (host memory that is not registered with CUDA, or another device's); or the
- *                          launch failed */
+ *   TTT_ERROR_DEVICE       the current device is not of compute capability 9.0, or a pointer is not to device memory
+ *                          of it or to managed memory (host memory, pinned or not; another device's); or the launch
+ *                          failed */
 enum ttt_status ttt_gpu_mlp_forward(const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
                                     const struct ttt_gpu_options *options, void *workspace, size_t bytes,
                                     struct CUstream_st *stream);
