@@ -12,7 +12,8 @@
 #define COMPILE_SECONDS 120
 
 /* Not ref/'s own precision units: those that a candidate links with. */
-static const char *const common[] = {"tests/mutants/candidate", "ref/shape", "ref/status", "ref/blas_threads"};
+static const char *const common[] = {"tests/mutants/candidate", "ref/shape", "ref/status", "ref/blas_kernels",
+                                     "ref/blas_threads"};
 #define COMMON (sizeof common / sizeof common[0])
 
 __attribute__((format(printf, 3, 4))) static int refuse(char *error, size_t error_size, const char *format, ...)
