@@ -128,7 +128,8 @@ TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &
             update_b2(w.b2, s, (i - 1) % 2, at);
             s.b2[i % B2_COPIES][at.thread] = w.b2;
         }
-        bar_arrive(BARRIER_STATE_READY + now, cfg::THREADS);
+        if (!cfg::LATE_OUTPUTS)
+            bar_arrive(BARRIER_STATE_READY + now, cfg::THREADS);
     }
     load_target(o.wt, s, span, at, i);
     settle(o.wt);
@@ -167,13 +168,9 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         const float eta = __bfloat162float(next_eta);
         next_eta = load_eta(p, at, token + C);
         do_here(p.heads < 1, [&] { gelu_grad<0>(o.Z1, o.S); });
-        if (until_checkpoint == 0) {
-            if (p.checkpoints.W1)
-                write_state<CS>(p.checkpoints, w, checkpoint, at);
-            checkpoint++;
-            until_checkpoint = p.checkpoint_group_size;
-        }
-        until_checkpoint--;
+        const bool checkpoint_here = until_checkpoint == 0 && p.checkpoints.W1;
+        if (checkpoint_here)
+            write_first_layer<CS>(p.checkpoints, w, checkpoint, at);
 
         /* Z2 = X2 W2 + b2;  A2 = -eta gZ2, 0 in rows past the end. */
         float A2[SPAN], b2[SPAN], ww[SPAN];
@@ -190,9 +187,18 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
             A2[k] = token < p.seq_len ? A2[k] : 0.0f;
         send_A2(s, A2, row, span.column, at);
         settle(A2);
+        if (cfg::LATE_OUTPUTS && i > 0)
+            bar_arrive(BARRIER_STATE_READY + now, cfg::THREADS);
         int column = span.column;
         sum_rows<SPAN / 2, F / SPAN>(A2, column, at.lane);
         send_b2(s, {A2[0], A2[1]}, column, now, at);
+        if (checkpoint_here)
+            write_second_layer<CS>(p.checkpoints, w, checkpoint, at);
+        if (until_checkpoint == 0) {
+            checkpoint++;
+            until_checkpoint = p.checkpoint_group_size;
+        }
+        until_checkpoint--;
         do_here(p.checkpoint_group_size < 1, [&] { gelu_grad<1>(o.Z1, o.S); });
         mbarrier_wait(&s.a2_full, now);
         proxy_fence();
@@ -228,8 +234,12 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         start_Z1(o.Z1, W1, w.W1, s, i + 1);
         open_mini_batch(o, W1, w, s, span, at, i + 1);
     }
-    if (p.last.W1)
-        write_state<CS>(p.last, w, at.sequence, at);
+    if (cfg::LATE_OUTPUTS)
+        bar_arrive(BARRIER_STATE_READY + p.mini_batches % 2, cfg::THREADS);
+    if (p.last.W1) {
+        write_first_layer<CS>(p.last, w, at.sequence, at);
+        write_second_layer<CS>(p.last, w, at.sequence, at);
+    }
 }
 
 /* XQW = Q + w normalize(Z2b) + b of a thread's piece of a row of mini-batch i, once its parts are there. */

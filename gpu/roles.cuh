@@ -66,7 +66,8 @@ TTT_DEVICE void mbarrier_wait(uint64_t *barrier, int parity)
 }
 
 /* Does `work` here.  The assembler moves arithmetic towards its use, past waits and out of the time that they leave
- * free; out of a loop it moves nothing, so this is a loop, of one turn.  `again` is false, but the compiler must not know. */
+ * free; out of a loop it moves nothing, so this is a loop, of one turn.  `again` is false, but the compiler must not
+ * know. */
 template <class Work> TTT_DEVICE void do_here(bool again, Work work)
 {
     do

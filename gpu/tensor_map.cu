@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "tensor_map.h"
 #include "config.h"
+#include "tensor_map.h"
 #include <cuda_runtime.h>
 
 namespace ttt_gpu

@@ -55,21 +55,27 @@ TTT_DEVICE void send_A2(ForwardSmem<CS> &s, const float (&x)[SPAN], int row, int
     warp_arrive(&s.a2_full, (CS - 1) * Config<CS>::ROWS * F * 2 / Config<CS>::CHAIN_WARPS, at);
 }
 
-/* A thread's part of the state to global memory, as load_state reads it. */
-template <int CS> TTT_DEVICE void write_state(const StateOut &to, const State &w, int64_t index, const Place &at)
+/* A thread's part of W1 and b1, and of W2 and b2, to global memory, as load_state reads them. */
+template <int CS> TTT_DEVICE void write_first_layer(const StateOut &to, const State &w, int64_t index, const Place &at)
 {
     const int hidden = at.rank * Config<CS>::HIDDEN + at.warpgroup * 64 + at.warp * 16 + at.group;
+    float *W1 = to.W1 + (index * F + at.quad * 2) * D + hidden;
 #pragma unroll
-    for (int k = 0; k < TILE_REGISTERS; k += 2) {
-        const int h = hidden + k / 2 % 2 * 8, f = k / 4 * 8 + at.quad * 2;
-        to.W1[(index * F + f) * D + h] = w.W1[k];
-        to.W1[(index * F + f + 1) * D + h] = w.W1[k + 1];
-        *reinterpret_cast<float2 *>(to.W2 + (index * D + h) * F + f) = make_float2(w.W2[k], w.W2[k + 1]);
-    }
+    for (int k = 0; k < TILE_REGISTERS; k++)
+        W1[(k / 4 * 8 + k % 2) * D + k / 2 % 2 * 8] = w.W1[k];
     if (at.quad == 0) {
         to.b1[index * D + hidden] = w.b1[0];
         to.b1[index * D + hidden + 8] = w.b1[1];
     }
+}
+
+template <int CS> TTT_DEVICE void write_second_layer(const StateOut &to, const State &w, int64_t index, const Place &at)
+{
+    const int hidden = at.rank * Config<CS>::HIDDEN + at.warpgroup * 64 + at.warp * 16 + at.group;
+    float *W2 = to.W2 + (index * D + hidden) * F + at.quad * 2;
+#pragma unroll
+    for (int k = 0; k < TILE_REGISTERS; k += 2)
+        *reinterpret_cast<float2 *>(W2 + k / 2 % 2 * 8 * F + k / 4 * 8) = make_float2(w.W2[k], w.W2[k + 1]);
     if (at.rank == 0 && at.thread < F)
         to.b2[index * F + at.thread] = w.b2;
 }

@@ -23,8 +23,8 @@
  *   eta        F3 multiplies -eta gZ2 instead of gZ2: the learning rate is folded in before the rounding to bfloat16,
  *              once for F3, F4 and F5.  F3's operand is another rounding of the same size.
  *   exchange   Z2 (Z2b) is summed over the thread blocks of a cluster from partial sums (D / cluster size hidden
- *              units each) rounded to IEEE half precision: a relative error of 2^-11 and an absolute one of 2^-25 per part.  A
- *              part beyond 65504 becomes infinite.
+ *              units each) rounded to IEEE half precision: a relative error of 2^-11 and an absolute one of 2^-25 per
+ *              part.  A part beyond 65504 becomes infinite.
  *   tanh       gelu and gelu' use the hardware's tanh, whose relative error is up to 2^-11 and which is exactly +-1
  *              for large arguments.
  *
