@@ -51,20 +51,22 @@ tests/gpu/refusals tests/gpu/rooms tests/gpu/speed: tests/gpu/%: tests/gpu/%.o g
 tests/gpu/forward tests/gpu/accuracy: tests/gpu/%: tests/gpu/%.o tests/gpu/cases.o gpu/libttt_gpu.a ref/libttt_ref.la
 	$(AM_V_GEN)$(gpu_link) -o $@ $< tests/gpu/cases.o gpu/libttt_gpu.a ref/libttt_ref.la $(OPENBLAS_LIBS) $(gpu_runtime)
 
-check-gpu: $(gpu_tests) tests/gpu/speed
+check-gpu: $(gpu_tests) tests/gpu/speed ttt-verify$(EXEEXT)
 	for test in $(gpu_tests); do ./$$test || exit 1; done
+	./ttt-verify --candidate gpu-bf16 --direction forward
 	tests/gpu/speed 283 16 9 4:12 2:48 2:132 2:528
 
 # Binaries and the libraries they need, but the driver's: copy the folder to a machine with a GPU, run run.sh there.
-bundle: $(gpu_tests) tests/gpu/speed
+bundle: $(gpu_tests) tests/gpu/speed ttt-verify$(EXEEXT)
 	rm -rf ttt-gpu-bundle && $(MKDIR_P) ttt-gpu-bundle/lib
-	for test in $(gpu_tests) tests/gpu/speed; do \
+	for test in $(gpu_tests) tests/gpu/speed ttt-verify; do \
 	    $(LIBTOOL) --mode=execute sh -c 'cp "$$0" ttt-gpu-bundle/' $$test && \
 	    $(LIBTOOL) --mode=execute ldd $$test | $(SED) -n 's|.* => \(/.*\) (.*|\1|p' | \
-	        grep -E 'libttt|openblas|gomp|gfortran|quadmath' | xargs -r -I{} cp -L {} ttt-gpu-bundle/lib/ || exit 1; \
+	        grep -E 'libttt|openblas|gomp|gfortran|quadmath|jansson' | xargs -r -I{} cp -L {} ttt-gpu-bundle/lib/ || exit 1; \
 	done
 	printf '%s\n' '#!/bin/sh' 'cd "$$(dirname "$$0")" || exit 1' 'export LD_LIBRARY_PATH="$$PWD/lib"' \
 	    'for test in refusals rooms forward accuracy; do ./$$test || exit 1; done' \
+	    './ttt-verify --candidate gpu-bf16 --direction forward || exit 1' \
 	    './speed 283 16 9 4:12 2:48 2:132 2:528' >ttt-gpu-bundle/run.sh
 	chmod +x ttt-gpu-bundle/run.sh
 endif
