@@ -2,7 +2,7 @@
 # One Check program per module.  A new one takes three lines: check_PROGRAMS, TESTS (through it) and its _SOURCES;
 # libraries come from LDADD below.
 
-LDADD = harness/libttt_harness.la ref/libttt_ref.la $(CHECK_LIBS)
+LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS) $(CHECK_LIBS)
 
 # OMP_WAIT_POLICY: tests run side by side, with more threads than cores; threads that wait by spinning would take the
 # cores from those that work.
