@@ -18,7 +18,8 @@ enum { EXIT_PASSED = 0, EXIT_FAILED = 1, EXIT_BAD_INPUT = 2 };
 
 static const char usage[] =
     "Usage: check-mutants --srcdir DIR --work DIR --verify PROGRAM --cc COMPILER --libs LIBRARIES --cases FILE\n"
-    "                     [--only PATTERN] [--jobs N] [--limit SECONDS] [--json FILE] CORPUS.mutants...\n"
+    "                     [--only PATTERN] [--jobs N] [--limit SECONDS] [--json FILE]\n"
+    "                     [--criteria PROGRAM] CORPUS.mutants...\n"
     "       check-mutants --patches --srcdir DIR CORPUS.mutants...      see only whether every patch applies\n"
     "Judge mutants of the reference.  Exit status: 0 none survived, 1 one did, or the judge is void, 2 bad input.\n";
 
@@ -61,23 +62,29 @@ static int parse(struct session *s, int argc, char **argv)
                                  &s->cases,
                                  &s->only,
                                  &s->json};
-    static const struct option options[] = {
-        {"srcdir", required_argument, NULL, 0}, {"work", required_argument, NULL, 1},
-        {"verify", required_argument, NULL, 2}, {"cc", required_argument, NULL, 3},
-        {"libs", required_argument, NULL, 4},   {"cases", required_argument, NULL, 5},
-        {"only", required_argument, NULL, 6},   {"json", required_argument, NULL, 7},
-        {"jobs", required_argument, NULL, 8},   {"limit", required_argument, NULL, 9},
-        {"patches", no_argument, NULL, 10},     {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"srcdir", required_argument, NULL, 0},
+                                            {"work", required_argument, NULL, 1},
+                                            {"verify", required_argument, NULL, 2},
+                                            {"cc", required_argument, NULL, 3},
+                                            {"libs", required_argument, NULL, 4},
+                                            {"cases", required_argument, NULL, 5},
+                                            {"only", required_argument, NULL, 6},
+                                            {"json", required_argument, NULL, 7},
+                                            {"jobs", required_argument, NULL, 9},
+                                            {"limit", required_argument, NULL, 10},
+                                            {"criteria", required_argument, NULL, 8},
+                                            {"patches", no_argument, NULL, 11},
+                                            {NULL, 0, NULL, 0}};
     int limit = 60, option;
     s->jobs = (int)sysconf(_SC_NPROCESSORS_ONLN);
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == '?')
             return fail(s, "see the usage above");
-        if (option < 8)
+        if (option < 9)
             *text[option] = optarg;
-        else if (option == 10)
+        else if (option == 11)
             s->patches = 1;
-        else if (number(s, options[option].name, optarg, option == 8 ? &s->jobs : &limit) != 0)
+        else if (number(s, option == 9 ? "jobs" : "limit", optarg, option == 9 ? &s->jobs : &limit) != 0)
             return -1;
     }
     s->trial.limit = (unsigned)limit;

@@ -13,7 +13,8 @@ mutants_corpus = \
 	tests/mutants/state.mutants \
 	tests/mutants/tokens.mutants
 
-EXTRA_DIST += $(mutants_corpus) tests/mutants/candidate.c tests/mutants/cases.txt
+EXTRA_DIST += $(mutants_corpus) tests/mutants/candidate.c tests/mutants/cases.txt tests/mutants/compare-criteria.sh \
+	tests/mutants/fault.c
 
 EXTRA_PROGRAMS += tests/mutants/check-mutants
 CLEANFILES += tests/mutants/check-mutants$(EXEEXT)
@@ -39,10 +40,44 @@ check-mutants: tests/mutants/check-mutants$(EXEEXT) ttt-verify$(EXEEXT)
 	rm -rf tests/mutants/work
 	tests/mutants/check-mutants --srcdir '$(abs_top_srcdir)' --work tests/mutants/work --verify ./ttt-verify \
 	    --cc '$(mutants_cc)' --libs '$(mutants_libs)' --cases '$(top_srcdir)/tests/mutants/cases.txt' \
-	    --only '$(MUTANTS)' --json tests/mutants/mutants.json $(mutants_corpus:%=$(top_srcdir)/%)
+	    --only '$(MUTANTS)' --json tests/mutants/mutants.json $(MUTANTS_FLAGS) $(mutants_corpus:%=$(top_srcdir)/%)
 clean-local:
-	rm -rf tests/mutants/work tests/mutants/mutants.json
+	rm -rf tests/mutants/work tests/mutants/mutants.json tests/mutants/power tests/mutants/power.json
 .PHONY: check-mutants
+
+# The smallest faults that the gates find: make power-curves [POWER_SEEDS=20].
+EXTRA_PROGRAMS += tests/mutants/power-curves tests/mutants/judge-criteria
+CLEANFILES += tests/mutants/power-curves$(EXEEXT) tests/mutants/judge-criteria$(EXEEXT) tests/mutants/fault.so
+tests_mutants_power_curves_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_mutants_power_curves_LDADD = harness/libttt_harness.la $(JANSSON_LIBS)
+tests_mutants_power_curves_SOURCES = \
+	tests/mutants/power-curves.c \
+	tests/mutants/process.c tests/mutants/process.h
+
+fault_sources = \
+	tests/mutants/fault.c harness/shapes.c harness/tensor_table.c harness/text.c \
+	ref/blas_kernels.c ref/blas_threads.c ref/ref_bf16.c ref/shape.c ref/status.c
+tests/mutants/fault.so: $(fault_sources)
+	$(AM_V_CCLD)$(mutants_cc) -O2 -shared $(AM_CPPFLAGS) $(fault_sources:%=$(top_srcdir)/%) -o $@ $(mutants_libs)
+
+POWER_SEEDS = 100
+power-curves: tests/mutants/power-curves$(EXEEXT) tests/mutants/fault.so ttt-verify$(EXEEXT)
+	rm -rf tests/mutants/power
+	tests/mutants/power-curves --verify ./ttt-verify --plugin tests/mutants/fault.so --work tests/mutants/power \
+	    --seeds '$(POWER_SEEDS)' --json tests/mutants/power.json 'b1h2n80c16f32d64g2 eps=1e-6 dist=unit' \
+	    'b1h2n80c16f32d64g2 eps=1e-8 dist=model' 'b1h2n80c16f32d64g2 eps=1e-6 dist=strong' \
+	    'b1h2n80c16f32d64g2 eps=1e-6 dist=unit causal=1'
+.PHONY: power-curves
+
+# The usual criteria beside the judge, on the corpus and on correct runs: two kernels, three distributions each.
+tests_mutants_judge_criteria_CPPFLAGS = $(AM_CPPFLAGS)
+tests_mutants_judge_criteria_LDADD = harness/libttt_harness.la
+tests_mutants_judge_criteria_SOURCES = tests/mutants/criteria.c tests/mutants/criteria.h tests/mutants/judge-criteria.c
+CRITERIA_SEEDS = 334
+compare-criteria: tests/mutants/judge-criteria$(EXEEXT) tests/mutants/fault.so
+	-$(MAKE) check-mutants MUTANTS_FLAGS='--criteria tests/mutants/judge-criteria'
+	$(SHELL) $(top_srcdir)/tests/mutants/compare-criteria.sh . tests/mutants/mutants.json '$(CRITERIA_SEEDS)'
+.PHONY: compare-criteria
 
 check_scripts += tests/check-mutants.sh
 tests/check-mutants.log: tests/mutants/check-mutants$(EXEEXT)

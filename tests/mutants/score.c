@@ -108,6 +108,8 @@ static json_t *mutant_json(const struct mutant *m, const struct outcome *o)
         json_object_set_new(object, "error", json_string(o->error));
     if (o->end == END_SURVIVED || o->end == END_BELOW)
         json_object_set_new(object, "same_bits", json_boolean(o->same_bits));
+    if (o->criteria[0])
+        json_object_set_new(object, "criteria", json_string(o->criteria));
     if (m->argument)
         json_object_set_new(object, "argument", json_string(m->argument));
     return object;

@@ -134,6 +134,25 @@ int trial_clean(const struct trial *trial, char *error, size_t error_size)
     return -1;
 }
 
+/* Each criterion's digit is 1 where some case fails it. */
+static void ask_criteria(const struct trial *trial, const char *folder, struct outcome *out)
+{
+    char library[PATH_TEXT + 16], log[PATH_TEXT + 16], line[PATH_TEXT];
+    snprintf(library, sizeof library, "%s/mutant.so", folder);
+    snprintf(log, sizeof log, "%s/criteria.log", folder);
+    for (size_t i = 0; i < trial->cases.count; i++)
+        for (size_t c = 0; c < trial->cases.list[i].count; c++) {
+            const char *const argv[] = {
+                trial->criteria, "--candidate", library, "--case", trial->cases.list[i].cases[c], NULL};
+            FILE *in = process_run(argv, log, trial->limit) == 0 ? fopen(log, "r") : NULL;
+            const size_t digits = in && fgets(line, sizeof line, in) ? strspn(line, "01") : 0;
+            for (size_t d = 0; d < digits && d + 1 < sizeof out->criteria; d++)
+                out->criteria[d] = out->criteria[d] == '1' ? '1' : line[d];
+            if (in)
+                fclose(in);
+        }
+}
+
 static void trial_end(const struct trial *trial, const struct mutant *m, const char *folder, struct outcome *out)
 {
     if (m->promise != PROMISE_EQUIVALENT) {
@@ -166,6 +185,8 @@ void trial_run(const struct trial *trial, const struct mutant *m, struct outcome
         return;
     const double built = now();
     trial_end(trial, m, folder, out);
+    if (trial->criteria && m->promise != PROMISE_EQUIVALENT)
+        ask_criteria(trial, folder, out);
     out->build_seconds = built - start;
     out->judge_seconds = now() - built;
     if (out->end == END_KILLED || out->end == END_EQUIVALENT)

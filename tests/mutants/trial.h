@@ -17,13 +17,15 @@ struct outcome {
     enum end end;
     struct failure failure; /* of END_KILLED */
     char error[256];        /* of END_ERROR */
+    char criteria[16];      /* what the usual criteria say, as judge-criteria prints it; "" where not asked */
     int same_bits;          /* all outputs of all cases are those of the clean build (found out where it lives) */
     double build_seconds, judge_seconds;
 };
 
 struct trial {
     struct build build;
-    const char *verify; /* the judge */
+    const char *verify;   /* the judge */
+    const char *criteria; /* judge-criteria; NULL: the usual criteria are not asked */
     struct cases cases;
     unsigned limit; /* seconds for one run of the judge */
 };
