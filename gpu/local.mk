@@ -33,7 +33,7 @@ gpu/libttt_gpu.a: $(gpu_objects)
 # Tests: those that need a GPU say so and are skipped.
 gpu_tests = tests/gpu/refusals tests/gpu/rooms tests/gpu/forward tests/gpu/accuracy
 TESTS += tests/gpu/check-code.sh $(gpu_tests)
-CLEANFILES += $(gpu_tests) tests/gpu/speed tests/gpu/*.o
+CLEANFILES += $(gpu_tests) tests/gpu/speed tests/gpu/*.o tests/gpu/.libs/*
 
 # Device code by nvcc, the link by the C++ compiler, which libtool understands; the CUDA runtime goes in.
 gpu_runtime = $(CUDA_LIBS:-lcudart=-lcudart_static) -lrt -ldl -lpthread
