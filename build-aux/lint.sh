@@ -16,7 +16,7 @@ echo 'lint: clang-tidy'
 # shellcheck disable=SC2016 # $0 and $@ belong to the inner shell
 tracked 'ref/*.c' 'harness/*.c' 'tests/*.c' ':!*_tmpl.c' |
     xargs -0 -r -n 4 -P 2 bash -c 'clang-tidy-14 --quiet "$@" -- $0 2>/dev/null' \
-        "-std=gnu11 -Wno-unknown-pragmas -Iinclude -I. -I$builddir $(pkg-config --cflags openblas jansson check)" ||
+        "-std=gnu11 -DHAVE_CONFIG_H -Wno-unknown-pragmas -Iinclude -I. -I$builddir $(pkg-config --cflags openblas jansson check)" ||
     failed=1
 
 echo 'lint: shellcheck'

@@ -123,8 +123,13 @@ uint64_t ttt_buffer_hash(const struct ttt_buffer *b)
 {
     const unsigned char *bytes = b->data;
     const size_t n = (size_t)b->elements * ttt_dtype_size(b->dtype);
-    uint64_t hash = 0xCBF29CE484222325u;
-    for (size_t i = 0; i < n; i++)
+    uint64_t hash = 0xCBF29CE484222325u, word;
+    size_t i = 0;
+    for (; i + sizeof word <= n; i += sizeof word) {
+        memcpy(&word, bytes + i, sizeof word);
+        hash = (hash ^ word) * 0x100000001B3u;
+    }
+    for (; i < n; i++)
         hash = (hash ^ bytes[i]) * 0x100000001B3u;
     return hash;
 }

@@ -32,7 +32,7 @@ void ttt_buffer_free(struct ttt_buffer *b); /* idempotent */
 void ttt_buffer_poison(struct ttt_buffer *b);
 int ttt_buffer_red_zones_intact(const struct ttt_buffer *b);
 int64_t ttt_buffer_poison_left(const struct ttt_buffer *b); /* number of elements that still are poison */
-uint64_t ttt_buffer_hash(const struct ttt_buffer *b);       /* FNV-1a over the bytes */
+uint64_t ttt_buffer_hash(const struct ttt_buffer *b);       /* FNV-1a over 64-bit words, then over the bytes left */
 double ttt_buffer_get(const struct ttt_buffer *b, int64_t i);
 void ttt_buffer_set(struct ttt_buffer *b, int64_t i, double x); /* rounds to nearest even */
 

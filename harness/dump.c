@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "dump.h"
+#include "machine.h"
 #include "result.h"
 #include "safetensors.h"
 #include "tier0.h"
@@ -30,6 +31,9 @@ int ttt_dump(const char *path, const struct ttt_case *c, const struct ttt_candid
         roles |= 1u << TTT_ROLE_FORWARD_OUTPUT;
     if (candidate && directions & TTT_DIRECTION_BACKWARD)
         roles |= 1u << TTT_ROLE_BACKWARD_OUTPUT;
+    if (ttt_machine_fits("--dump of this case", ttt_tensors_bytes(c, c->shape.heads, types, roles), error,
+                         error_size) != 0)
+        return -1;
     struct ttt_tensors t;
     int status = ttt_tensors_make(&t, c, 0, c->shape.heads, types, roles, error, error_size);
     if (status == 0 && candidate)

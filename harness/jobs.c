@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "jobs.h"
 #include "given.h"
-#include "result.h"
-#include "safetensors.h"
+#include "run.h"
 #include "text.h"
 #include <dirent.h>
 #include <errno.h>
@@ -11,8 +10,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* A job that is known to fit the machine: better now than after an hour. */
 static int add(struct ttt_jobs *jobs, const struct ttt_job *job, char *error, size_t error_size)
 {
+    const struct ttt_run run = {.c = job->c, .directions = job->directions, .budget = TTT_RUN_BUDGET};
+    if (ttt_run_heads_per_block(&run, error, error_size) < 0)
+        return -1;
     if (jobs->count == jobs->room) {
         const size_t room = 2 * jobs->room + 16;
         struct ttt_job *list = realloc(jobs->list, room * sizeof *list);

@@ -3,8 +3,8 @@
 #include "config.h"
 #endif
 #include "json.h"
+#include "machine.h"
 #include "revision.h"
-#include "summary.h"
 #include "text.h"
 #include <math.h>
 #include <string.h>

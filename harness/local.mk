@@ -15,7 +15,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/given.c harness/given.h \
 	harness/json.c harness/json.h \
 	harness/junit.c harness/junit.h \
-	harness/machine.c \
+	harness/machine.c harness/machine.h \
 	harness/metrics.c harness/metrics.h \
 	harness/output.c harness/output.h \
 	harness/progress.c harness/progress.h \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "summary.h"
+#include "machine.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -24,14 +24,29 @@ static void probe_cpu(char *cpu, size_t size)
     fclose(f);
 }
 
+static int64_t physical_memory(void)
+{
+    return (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
+}
+
 void ttt_machine_probe(struct ttt_machine *machine)
 {
     struct utsname u;
     *machine = (struct ttt_machine){.cores = sysconf(_SC_NPROCESSORS_ONLN)};
-    machine->memory_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
+    machine->memory_bytes = physical_memory();
     if (uname(&u) == 0)
         snprintf(machine->system, sizeof machine->system, "%.80s %.80s %.80s", u.sysname, u.release, u.machine);
     probe_cpu(machine->cpu, sizeof machine->cpu);
+}
+
+int ttt_machine_fits(const char *what, int64_t bytes, char *error, size_t error_size)
+{
+    const double gib = 1 << 30;
+    if (bytes <= physical_memory())
+        return 0;
+    snprintf(error, error_size, "%s takes %.3g GiB of memory, and this machine has %.3g GiB", what, (double)bytes / gib,
+             (double)physical_memory() / gib);
+    return -1;
 }
 
 int64_t ttt_peak_rss_bytes(void)

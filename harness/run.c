@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "run.h"
 #include "blocks.h"
+#include "machine.h"
 #include "tally.h"
 #include "tier0.h"
 #include "verdict.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define INPUTS   (1u << TTT_ROLE_INPUT)
 #define UPSTREAM (1u << TTT_ROLE_UPSTREAM)
@@ -263,13 +263,10 @@ static int run_block(struct stage *s, int64_t head0, int64_t heads)
 int64_t ttt_run_heads_per_block(const struct ttt_run *run, char *error, size_t error_size)
 {
     const int64_t one = ttt_tensors_bytes(&run->c, 1, TTT_TYPES_F64, roles_of(run->directions));
-    const int64_t memory = (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
-    if (one > memory / 2) {
-        snprintf(error, error_size, "one head of this case does not fit the memory of this machine (%.1f GiB)",
-                 (double)memory / (1 << 30));
+    const int64_t block = one > INT64_MAX / 2 ? INT64_MAX : 2 * one; /* the truth and a candidate */
+    if (ttt_machine_fits("one head of this case", block, error, error_size) != 0)
         return -1;
-    }
-    const int64_t heads = run->budget / (2 * one);
+    const int64_t heads = run->budget / block;
     return heads < 1 ? 1 : heads < run->c.shape.heads ? heads : run->c.shape.heads;
 }
 

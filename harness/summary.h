@@ -20,16 +20,4 @@ struct ttt_summary {
     size_t by_verdict[TTT_VERDICT_COUNT];
 };
 
-struct ttt_machine {
-    char system[256]; /* "Linux 6.1.0 x86_64" */
-    char cpu[128];    /* model, "unknown" where the system does not say */
-    int64_t cores;
-    int64_t memory_bytes;
-};
-
-void ttt_machine_probe(struct ttt_machine *machine);
-
-/* The largest resident set of this process so far. */
-int64_t ttt_peak_rss_bytes(void);
-
 #endif

@@ -8,6 +8,7 @@
 #include "dump.h"
 #include "jobs.h"
 #include "junit.h"
+#include "machine.h"
 #include "options.h"
 #include "output.h"
 #include "progress.h"
@@ -129,8 +130,6 @@ static int run_jobs(struct session *s)
     s->results = calloc(s->jobs.count * n, sizeof *s->results);
     if (!s->results)
         return fail(s, "out of memory");
-    if (!s->o->quiet)
-        ttt_table_header(stdout);
     for (size_t i = 0; i < s->jobs.count; i++) {
         const struct ttt_job *job = &s->jobs.list[i];
         char case_text[TTT_CASE_TEXT];
@@ -142,6 +141,8 @@ static int run_jobs(struct session *s)
         ttt_progress_clear(&s->progress);
         if (status != 0)
             return -1;
+        if (i == 0 && !s->o->quiet)
+            ttt_table_header(stdout);
         for (size_t r = i * n; r < (i + 1) * n; r++)
             if (s->o->quiet)
                 ttt_table_failures(stdout, &s->results[r]);

@@ -18,6 +18,7 @@ check_scripts = \
 	tests/check-includes.sh \
 	tests/check-includes-selftest.sh \
 	tests/check-install.sh \
+	tests/check-man.sh \
 	tests/check-quickstart.sh
 
 EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/strip-comments.awk

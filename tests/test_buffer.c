@@ -201,6 +201,22 @@ START_TEST(get_and_set_round_to_the_element_type)
 }
 END_TEST
 
+START_TEST(hash_sees_each_bit_of_words_and_of_the_rest)
+{
+    struct ttt_buffer b;
+    ck_assert_int_eq(ttt_buffer_alloc(&b, TTT_BF16, 3 * 4 + 1), 0);
+    const uint64_t before = ttt_buffer_hash(&b);
+    for (int bit = 0; bit < (3 * 4 + 1) * 16; bit++) {
+        unsigned char *byte = (unsigned char *)b.data + bit / 8;
+        *byte = (unsigned char)(*byte ^ 1u << bit % 8);
+        ck_assert_uint_ne(ttt_buffer_hash(&b), before);
+        *byte = (unsigned char)(*byte ^ 1u << bit % 8);
+    }
+    ck_assert_uint_eq(ttt_buffer_hash(&b), before);
+    ttt_buffer_free(&b);
+}
+END_TEST
+
 START_TEST(hash_is_fnv1a_of_the_bytes)
 {
     struct ttt_buffer b;
@@ -244,6 +260,7 @@ int main(void)
     tcase_add_test(tests, impossible_sizes_are_refused);
     tcase_add_loop_test(tests, get_and_set_round_to_the_element_type, 0, TTT_DTYPE_COUNT);
     tcase_add_test(tests, hash_is_fnv1a_of_the_bytes);
+    tcase_add_test(tests, hash_sees_each_bit_of_words_and_of_the_rest);
     tcase_add_test(tests, dtypes_have_sizes_and_names);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

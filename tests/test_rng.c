@@ -75,7 +75,7 @@ START_TEST(each_bit_is_fair)
             ones[b] += (int64_t)(bits >> b & 1);
     }
     for (int b = 0; b < 64; b++)
-        ck_assert_double_le(fabs((double)ones[b] - SAMPLES / 2), 5 * sqrt(SAMPLES / 4.0));
+        ck_assert_double_le(fabs((double)ones[b] - SAMPLES / 2.0), 5 * sqrt(SAMPLES / 4.0));
 }
 END_TEST
 
@@ -90,9 +90,10 @@ START_TEST(uniform_is_uniform_inside_the_open_interval)
         count[(int)(u * BINS)]++;
         sum += u;
     }
+    const double expected = (double)SAMPLES / BINS;
     double chi2 = 0;
     for (int b = 0; b < BINS; b++)
-        chi2 += pow((double)count[b] - SAMPLES / BINS, 2) / (SAMPLES / BINS);
+        chi2 += pow((double)count[b] - expected, 2) / expected;
     ck_assert_double_le(fabs(sum / SAMPLES - 0.5), 5 / sqrt(12.0 * SAMPLES));
     ck_assert_double_le(fabs(chi2 - (BINS - 1)), 5 * sqrt(2.0 * (BINS - 1)));
 }
