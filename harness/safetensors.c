@@ -289,8 +289,8 @@ int ttt_safetensors_read(struct ttt_safetensors *s, const struct ttt_safetensors
 {
     const struct ttt_message message = {s->path, error, error_size};
     if (first < 0 || count < 0 || first > e->elements - count)
-        return ttt_message_refuse(&message, "tensor '%s' has no elements %" PRId64 " to %" PRId64, TTT_QUOTE(e->name),
-                                  first, first + count);
+        return ttt_message_refuse(&message, "tensor '%s' has no %" PRId64 " elements from element %" PRId64,
+                                  TTT_QUOTE(e->name), count, first);
     const int64_t size = (int64_t)ttt_dtype_size(e->dtype);
     return read_at(s->fd, data, (size_t)(count * size), s->data_start + e->begin + first * size, &message);
 }

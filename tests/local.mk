@@ -63,12 +63,16 @@ check_PROGRAMS += \
 	tests/test_buffer \
 	tests/test_metrics \
 	tests/test_rng \
+	tests/test_safetensors \
+	tests/test_safetensors_case \
 	tests/test_shapes \
 	tests/test_tensors \
 	tests/test_text
 tests_test_buffer_SOURCES = tests/test_buffer.c tests/run.h
 tests_test_metrics_SOURCES = tests/test_metrics.c tests/run.h
 tests_test_rng_SOURCES = tests/test_rng.c tests/run.h
+tests_test_safetensors_SOURCES = tests/test_safetensors.c tests/files.c tests/files.h tests/run.h
+tests_test_safetensors_case_SOURCES = tests/test_safetensors_case.c tests/files.c tests/files.h tests/run.h
 tests_test_shapes_SOURCES = tests/test_shapes.c tests/run.h
 tests_test_tensors_SOURCES = tests/test_tensors.c tests/run.h
 tests_test_text_SOURCES = tests/test_text.c tests/run.h
