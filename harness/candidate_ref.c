@@ -16,6 +16,7 @@ struct reference {
     enum ttt_status (*backward)(const struct ttt_mlp_shape *, const struct ttt_mlp_backward_args *,
                                 const struct ttt_ref_options *, void *, size_t);
     int exact_outputs;
+    uint64_t stochastic_seed;
     void *workspace;
     size_t bytes;
 };
@@ -23,7 +24,8 @@ struct reference {
 static enum ttt_status reference_supports(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction)
 {
     const struct reference *r = self;
-    const struct ttt_ref_options options = {.threads = 1, .exact_outputs = r->exact_outputs};
+    const struct ttt_ref_options options = {
+        .threads = 1, .exact_outputs = r->exact_outputs, .stochastic_seed = r->stochastic_seed};
     size_t bytes;
     return r->query[direction](shape, &options, &bytes);
 }
@@ -49,7 +51,8 @@ static enum ttt_status reference_forward(void *self, const struct ttt_mlp_shape 
                                          const struct ttt_mlp_forward_args *args, int threads)
 {
     struct reference *r = self;
-    const struct ttt_ref_options options = {.threads = threads, .exact_outputs = r->exact_outputs};
+    const struct ttt_ref_options options = {
+        .threads = threads, .exact_outputs = r->exact_outputs, .stochastic_seed = r->stochastic_seed};
     const enum ttt_status status = reserve_workspace(r, shape, TTT_FORWARD, &options);
     return status == TTT_OK ? r->forward(shape, args, &options, r->workspace, r->bytes) : status;
 }
@@ -58,7 +61,8 @@ static enum ttt_status reference_backward(void *self, const struct ttt_mlp_shape
                                           const struct ttt_mlp_backward_args *args, int threads)
 {
     struct reference *r = self;
-    const struct ttt_ref_options options = {.threads = threads, .exact_outputs = r->exact_outputs};
+    const struct ttt_ref_options options = {
+        .threads = threads, .exact_outputs = r->exact_outputs, .stochastic_seed = r->stochastic_seed};
     const enum ttt_status status = reserve_workspace(r, shape, TTT_BACKWARD, &options);
     return status == TTT_OK ? r->backward(shape, args, &options, r->workspace, r->bytes) : status;
 }
@@ -89,7 +93,7 @@ static struct reference bf16 = {
     .backward = ttt_ref_mlp_backward_bf16,
 };
 
-static struct reference contract = {
+static struct reference replica = {
     .query = {ttt_ref_mlp_forward_workspace_bf16, ttt_ref_mlp_backward_workspace_bf16},
     .forward = ttt_ref_mlp_forward_bf16,
     .backward = ttt_ref_mlp_backward_bf16,
@@ -135,18 +139,23 @@ const struct ttt_candidate ttt_candidate_ref_bf16 = {
     .close = reference_close,
 };
 
-const struct ttt_candidate ttt_candidate_contract = {
-    .abi = TTT_CANDIDATE_ABI,
-    .name = "contract",
-    .about = "ref-bf16 before the rounding of its outputs",
-    .types = TTT_TYPES_BF16,
-    .deterministic = 1,
-    .self = &contract,
-    .supports = reference_supports,
-    .forward = reference_forward,
-    .backward = reference_backward,
-    .close = reference_close,
-};
+const struct ttt_candidate *ttt_candidate_replica(uint64_t seed)
+{
+    static const struct ttt_candidate candidate = {
+        .abi = TTT_CANDIDATE_ABI,
+        .name = "replica",
+        .about = "ref-bf16 with stochastic rounding, before the rounding of its outputs",
+        .types = TTT_TYPES_BF16,
+        .deterministic = 1,
+        .self = &replica,
+        .supports = reference_supports,
+        .forward = reference_forward,
+        .backward = reference_backward,
+        .close = reference_close,
+    };
+    replica.stochastic_seed = seed;
+    return &candidate;
+}
 
 const char *ttt_candidate_status(enum ttt_status status)
 {

@@ -6,6 +6,7 @@
 #define TTT_HARNESS_CANDIDATES_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <ttt/ttt_candidate.h>
 
 /* The built-in ones, best first. */
@@ -17,9 +18,9 @@ extern const struct ttt_candidate ttt_candidate_ref_f64;
 extern const struct ttt_candidate ttt_candidate_ref_f32;
 extern const struct ttt_candidate ttt_candidate_ref_bf16;
 
-/* What the rounding points of the contract cost before the outputs are rounded.  Not a candidate that a user can name:
- * its types are TTT_TYPES_BF16, but XQW and the four token gradients are float. */
-extern const struct ttt_candidate ttt_candidate_contract;
+/* A replica of the precision contract: stochastic rounding with this seed, token outputs float and not yet rounded.  Its
+ * types are TTT_TYPES_BF16 otherwise.  Not a candidate that a user can name, and one at a time. */
+const struct ttt_candidate *ttt_candidate_replica(uint64_t seed);
 
 /* A candidate as the command line named it. */
 struct ttt_opened {

@@ -9,6 +9,11 @@ const char *ttt_gate_name(int gate)
     return names[gate];
 }
 
+double ttt_gates_scale(enum ttt_types types)
+{
+    return types == TTT_TYPES_BF16 ? 1 : types == TTT_TYPES_F32 ? 0x1p-16 : 0x1p-45;
+}
+
 /* sigma_g^2 of a group of `elements`, whose head is `head`. */
 static double variance(const struct ttt_cost *cost, enum ttt_level level, int64_t i, const struct ttt_place *place)
 {

@@ -2,8 +2,8 @@
  *
  * Errors of one tensor of a block, added up over groups of its elements, so that a gate can look at each place alone.
  *
- * A tensor is cut into pieces: matrices [rows, width] that belong to one (batch, head) and one mini-batch or checkpoint.
- * A piece is cut into its rows and into tiles of 16 x 16.
+ * A tensor is cut into pieces: matrices [rows, width] that belong to one (batch, head) and one mini-batch or
+ * checkpoint. A piece is cut into its rows and into tiles of 16 x 16.
  *
  *   tensor             pieces               rows x width
  *   [B, H, N, F]       (b, h, mini-batch)   rows of the mini-batch x F
@@ -25,10 +25,10 @@ enum { TTT_GROUP_LEAST = 64, TTT_TILE = 16 };
 
 /* How a tensor of a block is cut. */
 struct ttt_geometry {
-    int64_t heads;     /* B H of the block; H, or 1, where the tensor has no such dimensions */
-    int64_t pieces;    /* of one head */
-    int64_t rows;      /* of a piece; of the last piece of a head: last_rows */
-    int64_t width;     /* of a piece; of the last piece: last_width */
+    int64_t heads;  /* B H of the block; H, or 1, where the tensor has no such dimensions */
+    int64_t pieces; /* of one head */
+    int64_t rows;   /* of a piece; of the last piece of a head: last_rows */
+    int64_t width;  /* of a piece; of the last piece: last_width */
     int64_t last_rows, last_width;
 };
 

@@ -6,14 +6,18 @@ harness_libttt_harness_la_SOURCES = \
 	harness/arguments.c harness/arguments.h \
 	harness/blocks.c harness/blocks.h \
 	harness/buffer.c harness/buffer.h \
+	harness/calibration.c harness/calibration.h harness/calibration_table.c \
 	harness/candidate_ref.c \
 	harness/candidates.c harness/candidates.h \
 	harness/clock.c harness/clock.h \
 	harness/command.c harness/command.h \
 	harness/distributions.c harness/distributions.h \
 	harness/dump.c harness/dump.h \
+	harness/gates.c harness/gates.h \
 	harness/given.c harness/given.h \
+	harness/groups.c harness/groups.h \
 	harness/json.c harness/json.h \
+	harness/judge.c harness/judge.h \
 	harness/junit.c harness/junit.h \
 	harness/machine.c harness/machine.h \
 	harness/metrics.c harness/metrics.h \
@@ -36,6 +40,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/tensors.c harness/tensors.h \
 	harness/text.c harness/text.h \
 	harness/tier0.c harness/tier0.h \
+	harness/vacuity.c harness/vacuity.h \
 	harness/verdict.c harness/verdict.h
 
 bin_PROGRAMS += ttt-verify
@@ -45,6 +50,22 @@ ttt_verify_SOURCES = \
 	harness/options.c harness/options.h \
 	harness/ttt-verify.c
 ttt_verify_LDADD = harness/libttt_harness.la ref/libttt_ref.la
+
+# What correct runs read at the gates: writes the checked-in table, or judges other correct runs with it.
+EXTRA_PROGRAMS += harness/ttt-calibrate
+harness_ttt_calibrate_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+harness_ttt_calibrate_SOURCES = harness/ttt-calibrate.c
+harness_ttt_calibrate_LDADD = harness/libttt_harness.la ref/libttt_ref.la
+CLEANFILES += harness/ttt-calibrate$(EXEEXT)
+CALIBRATION_SEEDS = 1000
+
+regen-calibration: harness/ttt-calibrate$(EXEEXT)
+	$(builddir)/harness/ttt-calibrate --write calibration_table.new --seeds $(CALIBRATION_SEEDS)
+	mv calibration_table.new $(srcdir)/harness/calibration_table.c
+
+false-alarms: harness/ttt-calibrate$(EXEEXT)
+	$(builddir)/harness/ttt-calibrate --false-alarms --seeds $(CALIBRATION_SEEDS)
+.PHONY: regen-calibration false-alarms
 
 # The source revision, as reports print it: from git, or from the file that `make dist` left.
 nodist_harness_libttt_harness_la_SOURCES = revision.h

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include "calibration.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const ttt_class_name[TTT_CLASS_COUNT] = {"NC <= 4", "NC <= 16", "NC > 16"};
+
+int ttt_class_of(const struct ttt_mlp_shape *shape)
+{
+    const int64_t NC = ttt_shape_mini_batches(shape);
+    return NC <= 4 ? TTT_CLASS_SHORT : NC <= 16 ? TTT_CLASS_MEDIUM : TTT_CLASS_LONG;
+}
+
+/* FNV-1a. */
+static uint64_t mix(uint64_t hash, const void *data, size_t bytes)
+{
+    const unsigned char *p = data;
+    for (size_t i = 0; i < bytes; i++)
+        hash = (hash ^ p[i]) * 0x100000001b3u;
+    return hash;
+}
+
+uint64_t ttt_calibration_checksum(const struct ttt_calibration *table)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    hash = mix(hash, &table->version, sizeof table->version);
+    hash = mix(hash, &table->gates, sizeof table->gates);
+    hash = mix(hash, &table->tensors, sizeof table->tensors);
+    hash = mix(hash, &table->margin, sizeof table->margin);
+    return mix(hash, table->cells, sizeof table->cells);
+}
+
+int ttt_calibration_check(const struct ttt_calibration *table, char *error, size_t error_size)
+{
+    const char *what = NULL;
+    if (table->version != TTT_CALIBRATION_VERSION || table->gates != TTT_GATES || table->tensors != TTT_TENSOR_COUNT)
+        what = "is stale: it was made for other gates";
+    else if (table->checksum != ttt_calibration_checksum(table))
+        what = "was edited: its checksum does not fit";
+    if (what)
+        snprintf(error, error_size, "the calibration table %s (make regen-calibration writes it)", what);
+    return what ? -1 : 0;
+}
+
+static double largest(const struct ttt_calibration_cell *cell, enum ttt_tensor t, int gate)
+{
+    return cell->runs[t] > 0 ? (double)cell->most[t][gate] : (double)NAN;
+}
+
+double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_types types, const struct ttt_case *c,
+                                 int any_distribution, enum ttt_tensor t, int gate)
+{
+    const int by_types = types == TTT_TYPES_F32 ? 0 : 1, size = ttt_class_of(&c->shape);
+    double most = (double)NAN;
+    for (int d = 0; d < TTT_DIST_COUNT; d++)
+        if (any_distribution || d == (int)c->distribution)
+            most = fmax(most, largest(&table->cells[by_types][d][size], t, gate));
+    return table->margin * most;
+}
