@@ -209,10 +209,10 @@ void ttt_metrics_add_rounding(struct ttt_metrics *m, const struct ttt_buffer *r,
 static double ratio(const struct ttt_metrics *m, double error, double truth)
 {
     if (m->mismatched > 0)
-        return NAN;
+        return (double)NAN;
     if (error == 0)
         return 0;
-    return truth == 0 && !isnan(error) ? copysign(INFINITY, error) : error / truth;
+    return truth == 0 && !isnan(error) ? copysign(HUGE_VAL, error) : error / truth;
 }
 
 double ttt_metrics_rel_l2(const struct ttt_metrics *m)

@@ -36,7 +36,7 @@ static void R(recall_rows)(const struct step *s, int part)
     const int64_t f = r0 * F, d = r0 * D;
     R(load_update)(s, r0, r1);
     R(gelu_recall)
-    (s->rounding, n * D, s->in.Z1 + d, s->in.gX2 + d, s->X2 + d, s->X2q + d, s->gZ1 + d, s->gZ1q + d, s->slope + d,
+    (s->rounding, n, D, s->in.Z1 + d, s->in.gX2 + d, s->X2 + d, s->X2q + d, s->gZ1 + d, s->gZ1q + d, s->slope + d,
      s->bend + d);
     R(operand)(s->rounding, n * F, s->in.gZ2 + f, s->gZ2q + f);
     if (s->causal)

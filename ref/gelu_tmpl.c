@@ -64,21 +64,24 @@ TTT_REF_CLONES static void R(gelu_slope_rows)(uint32_t rounding, int64_t rows, i
     }
 }
 
-/* What the backward pass needs again of a saved Z1 (bias included) and gX2 = gZ2 W2^T, over n = rows D elements.
- * X2 and X2q, gZ1 and gZ1q may be the same array where nothing rounds. */
-TTT_REF_CLONES static void R(gelu_recall)(uint32_t rounding, int64_t n, const real *restrict Z1,
+/* What the backward pass needs again of a saved Z1 (bias included) and gX2 = gZ2 W2^T.  X2 and X2q, gZ1 and gZ1q may be
+ * the same array where nothing rounds.  Row by row like the others: the last elements of a row may get another exp than
+ * full vectors do, and X2 must be the same bits again. */
+TTT_REF_CLONES static void R(gelu_recall)(uint32_t rounding, int64_t rows, int64_t D, const real *restrict Z1,
                                           const real *restrict gX2, real *X2, real *X2q, real *gZ1, real *gZ1q,
                                           real *restrict slope, real *restrict bend)
 {
+    for (int64_t r = 0; r < rows; r++) {
 #pragma omp simd
-    for (int64_t i = 0; i < n; i++) {
-        const struct gelu g = R(gelu)(Z1[i]);
-        const real gz = gX2[i] * g.first;
-        X2[i] = g.value;
-        X2q[i] = Q(rounding, g.value);
-        gZ1[i] = gz;
-        gZ1q[i] = Q(rounding, gz);
-        slope[i] = g.first;
-        bend[i] = gX2[i] * g.second; /* gX2 gelu''(Z1) */
+        for (int64_t i = r * D; i < (r + 1) * D; i++) {
+            const struct gelu g = R(gelu)(Z1[i]);
+            const real gz = gX2[i] * g.first;
+            X2[i] = g.value;
+            X2q[i] = Q(rounding, g.value);
+            gZ1[i] = gz;
+            gZ1q[i] = Q(rounding, gz);
+            slope[i] = g.first;
+            bend[i] = gX2[i] * g.second; /* gX2 gelu''(Z1) */
+        }
     }
 }

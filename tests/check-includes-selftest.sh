@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Each rule of check-includes.sh can fail: plant one violation at a time in a copy of the tree, and expect to be told.
+# Each rule of check-includes.sh can fail: plant one violation at a time in a copy of two floors, and expect to be told.
 set -u
 source_root=${TTT_SRCDIR:-.}
 check=$source_root/tests/check-includes.sh
@@ -9,13 +9,10 @@ trap 'rm -rf "$copy"' EXIT
 failed=0
 
 fresh_copy() {
-    rm -rf "$copy/tree" && mkdir "$copy/tree" && for floor in include ref gpu harness tests; do
-        mkdir "$copy/tree/$floor"
-        [ ! -d "$source_root/$floor" ] || find "$source_root/$floor" -maxdepth 1 -name '*.[ch]' \
-            -exec cp {} "$copy/tree/$floor/" \;
-    done
-    mkdir -p "$copy/tree/include/ttt" "$copy/tree/gpu/ptx"
+    rm -rf "$copy/tree"
+    for floor in include/ttt ref gpu/ptx harness tests; do mkdir -p "$copy/tree/$floor"; done
     cp "$source_root"/include/ttt/*.h "$copy/tree/include/ttt/"
+    cp "$source_root"/ref/*.[ch] "$copy/tree/ref/"
 }
 
 # caught FILE TEXT RULE: the text in a new file (or at the end of an old one) is reported under the rule, at its line.

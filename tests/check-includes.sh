@@ -6,8 +6,9 @@ set -u
 export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 cd "${1:-${TTT_SRCDIR:-.}}" || exit 1
-found=$(mktemp) || exit 1
-trap 'rm -f "$found"' EXIT
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+found=$scratch/found
 
 libc='(assert|complex|ctype|errno|fenv|float|inttypes|limits|locale|math|pthread|sched|setjmp|signal|stdalign|stdarg'
 libc="$libc|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|tgmath|threads|time|uchar|wchar|wctype)\\.h"
@@ -18,13 +19,13 @@ prints="$prints|(stdout|stderr|cout|cerr|clog)([^[:alnum:]_]|\$))"
 exits="$word(exit|_exit|_Exit|quick_exit|abort|assert|errx?|raise)[[:blank:]]*\\("
 reads="$word(getenv|secure_getenv|setenv|unsetenv|putenv|environ)([^[:alnum:]_]|\$)"
 
-# FILE:LINE:text of the code (no comments, no strings) below the given floors.
+for floor in include ref gpu harness tests fuzz examples; do
+    [ ! -d $floor ] || find $floor -type f -name '*.[ch]' -o -type f -name '*.cu' -o -type f -name '*.cuh'
+done | sort | xargs -r awk -f "$here/strip-comments.awk" >"$scratch/code"
+
+# FILE:LINE:text of the code, or of its #include lines, below the given floors.
 code() {
-    for floor in "$@"; do
-        [ ! -d "$floor" ] || find "$floor" -type f -name '*.[ch]' -o -type f -name '*.cu' -o -type f -name '*.cuh'
-    done | while IFS= read -r file; do
-        awk -f "$here/strip-comments.awk" "$file" | grep -n '[^[:blank:]]' | sed "s|^|$file:|"
-    done
+    for floor in "$@"; do grep "^$floor/" "$scratch/code"; done
 }
 includes() { code "$@" | grep -E "^[^:]*:[0-9]+:$include"; }
 
@@ -44,7 +45,7 @@ includes harness | grep -v '^harness/candidate_ref\.c:' |
 includes harness | grep -v '^harness/candidate_gpu\.c:' |
     forbid 'only harness/candidate_gpu.c may include <ttt/ttt_gpu.h>' "${include}[<\"](.*/)?ttt_gpu\\.h"
 includes include ref gpu harness | forbid 'nobody depends on tests/ and fuzz/' "${include}[<\"](.*/)?(tests|fuzz)/"
-code include ref gpu harness tests fuzz examples | grep -v '^gpu/ptx/' |
+grep -v '^gpu/ptx/' "$scratch/code" |
     forbid 'asm belongs under gpu/ptx/' "$word(asm|__asm|__asm__)([^[:alnum:]_]|\$)"
 code ref gpu | forbid 'ref/ and gpu/ print nothing' "$prints"
 code ref gpu | forbid 'ref/ and gpu/ never exit' "$exits"

@@ -19,7 +19,8 @@ check_scripts = \
 	tests/check-includes-selftest.sh \
 	tests/check-install.sh \
 	tests/check-man.sh \
-	tests/check-quickstart.sh
+	tests/check-quickstart.sh \
+	tests/test-verify-cli.sh
 
 EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/strip-comments.awk
 
@@ -58,6 +59,29 @@ tests_test_ref_nonfinite_SOURCES = tests/test_ref_nonfinite.c $(ref_run)
 check_PROGRAMS += tests/test_ref_vectors
 tests_test_ref_vectors_SOURCES = tests/test_ref_vectors.c $(ref_run)
 
+# The stages of the reference, which are static: the file of one precision is compiled into the test.
+ref_stages = \
+	tests/test_ref_stages.c tests/run.h \
+	ref/blas_threads.c ref/shape.c
+EXTRA_DIST += tests/ref_gelu_tmpl.c tests/ref_linear_tmpl.c tests/ref_norm_tmpl.c
+ref_stages_cppflags = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)
+ref_stages_cflags = $(AM_CFLAGS) $(REF_CFLAGS)
+ref_stages_ldadd = $(OPENBLAS_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/test_ref_stages_f64 tests/test_ref_stages_f32 tests/test_ref_stages_bf16
+tests_test_ref_stages_f64_SOURCES = $(ref_stages)
+tests_test_ref_stages_f64_CPPFLAGS = $(ref_stages_cppflags) -DTTT_REF_FILE='"ref/ref_f64.c"'
+tests_test_ref_stages_f64_CFLAGS = $(ref_stages_cflags)
+tests_test_ref_stages_f64_LDADD = $(ref_stages_ldadd)
+tests_test_ref_stages_f32_SOURCES = $(ref_stages)
+tests_test_ref_stages_f32_CPPFLAGS = $(ref_stages_cppflags) -DTTT_REF_FILE='"ref/ref_f32.c"'
+tests_test_ref_stages_f32_CFLAGS = $(ref_stages_cflags)
+tests_test_ref_stages_f32_LDADD = $(ref_stages_ldadd)
+tests_test_ref_stages_bf16_SOURCES = $(ref_stages)
+tests_test_ref_stages_bf16_CPPFLAGS = $(ref_stages_cppflags) -DTTT_REF_FILE='"ref/ref_bf16.c"'
+tests_test_ref_stages_bf16_CFLAGS = $(ref_stages_cflags)
+tests_test_ref_stages_bf16_LDADD = $(ref_stages_ldadd)
+
 # The harness's library.
 check_PROGRAMS += \
 	tests/test_buffer \
@@ -76,3 +100,22 @@ tests_test_safetensors_case_SOURCES = tests/test_safetensors_case.c tests/files.
 tests_test_shapes_SOURCES = tests/test_shapes.c tests/run.h
 tests_test_tensors_SOURCES = tests/test_tensors.c tests/run.h
 tests_test_text_SOURCES = tests/test_text.c tests/run.h
+
+# The judge.
+check_PROGRAMS += \
+	tests/test_report \
+	tests/test_run \
+	tests/test_verdict
+tests_test_report_SOURCES = tests/test_report.c tests/run.h
+tests_test_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_test_report_LDADD = $(LDADD) $(JANSSON_LIBS)
+tests_test_run_SOURCES = tests/test_run.c tests/fakes.c tests/fakes.h tests/run.h
+tests_test_verdict_SOURCES = tests/test_verdict.c tests/run.h
+
+# Plug-ins, one good, one broken, and the program as people type it.
+check_LTLIBRARIES += tests/plugin_broken.la tests/plugin_ref.la
+tests_plugin_broken_la_SOURCES = tests/plugin_broken.c
+tests_plugin_broken_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_plugin_ref_la_SOURCES = tests/plugin_ref.c
+tests_plugin_ref_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_plugin_ref_la_LIBADD = ref/libttt_ref.la

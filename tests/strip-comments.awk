@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# C source without comments and without the text of strings, line for line, so that a word that is found is code.
-# The names in #include lines stay.
+# Code as FILE:LINE:text, without comments, without the text of strings and without empty lines, so that a word that is
+# found is code.  The names in #include lines stay.
+FNR == 1 { in_comment = 0 }
 {
     line = $0; out = ""
     include = !in_comment && line ~ /^[ \t]*#[ \t]*include/
@@ -23,9 +24,11 @@
             out = out "' '"
             line = substr(line, RLENGTH + 1)
         } else {
-            out = out substr(line, 1, 1)
-            line = substr(line, 2)
+            match(line, /^.[^"'\/]*/)
+            out = out substr(line, 1, RLENGTH)
+            line = substr(line, RLENGTH + 1)
         }
     }
-    print out
+    if (out ~ /[^ \t]/)
+        print FILENAME ":" FNR ":" out
 }

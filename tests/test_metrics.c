@@ -65,7 +65,7 @@ END_TEST
 
 START_TEST(equal_tensors_have_no_worst_element)
 {
-    const double r[] = {1, -2, INFINITY, NAN, 0};
+    const double r[] = {1, -2, HUGE_VAL, (double)NAN, 0};
     const struct ttt_metrics m = COMPARE(TTT_F32, r, r);
     ck_assert_int_eq(m.worst, -1);
     ck_assert_double_eq(m.max_abs, 0);
@@ -99,7 +99,7 @@ END_TEST
 /* Every pair of kinds, on every element type and at every place of a block, is either the same or a mismatch. */
 START_TEST(non_finite_kinds)
 {
-    static const double kinds[] = {1.5, INFINITY, -INFINITY, NAN};
+    static const double kinds[] = {1.5, HUGE_VAL, -HUGE_VAL, (double)NAN};
     const enum ttt_dtype dtype = (enum ttt_dtype)_i;
     for (int a = 0; a < 4; a++)
         for (int b = 0; b < 4; b++)
@@ -123,7 +123,7 @@ END_TEST
 
 START_TEST(nan_is_nan_whatever_its_sign)
 {
-    const double r[] = {NAN, -NAN}, k[] = {-NAN, NAN};
+    const double r[] = {(double)NAN, -(double)NAN}, k[] = {-(double)NAN, (double)NAN};
     const struct ttt_metrics m = COMPARE(TTT_F64, k, r);
     ck_assert_int_eq(m.mismatched, 0);
     ck_assert_int_eq(m.non_finite, 2);
@@ -132,7 +132,7 @@ END_TEST
 
 START_TEST(first_mismatch_is_the_worst_and_stays)
 {
-    const double r[] = {1, 1, 1, 1, 1}, k[] = {3, 1, NAN, INFINITY, 9};
+    const double r[] = {1, 1, 1, 1, 1}, k[] = {3, 1, (double)NAN, HUGE_VAL, 9};
     struct ttt_metrics m = COMPARE(TTT_F64, k, r);
     ck_assert_int_eq(m.worst, 2);
     ck_assert(isnan(m.worst_k));
@@ -152,7 +152,7 @@ END_TEST
 /* The finite part is judged as if the others were not there. */
 START_TEST(matching_infinities_do_not_enter_the_sums)
 {
-    const double r[] = {3, INFINITY, 4, NAN, -INFINITY}, k[] = {3.5, INFINITY, 4, NAN, -INFINITY};
+    const double r[] = {3, HUGE_VAL, 4, (double)NAN, -HUGE_VAL}, k[] = {3.5, HUGE_VAL, 4, (double)NAN, -HUGE_VAL};
     const struct ttt_metrics m = COMPARE(TTT_F32, k, r);
     ck_assert_double_eq_tol(ttt_metrics_rel_l2(&m), 0.1, 1e-16);
     ck_assert_double_eq_tol(ttt_metrics_bias(&m), 0.5 / 7, 1e-16);

@@ -296,7 +296,8 @@ START_TEST(deep_nesting_is_refused)
             const size_t step = strlen(nests[n][1]), size = strlen(nests[n][0]) + depth * (step + 1) + 2;
             char *header = malloc(size), *at = header;
             ck_assert_ptr_nonnull(header);
-            at += strlen(strcpy(at, nests[n][0]));
+            const size_t first = strlen(nests[n][0]);
+            at = (char *)memcpy(at, nests[n][0], first) + first;
             for (size_t i = 0; i < depth; i++)
                 at = (char *)memcpy(at, nests[n][1], step) + step;
             *at++ = '0';

@@ -155,8 +155,10 @@ START_TEST(blocks_of_outputs_are_the_files)
     ck_assert_ptr_null(t.buffer[TTT_XQ].data);
     ck_assert_int_eq(t.buffer[TTT_XQW].dtype, TTT_F64);
     ck_assert_int_eq(t.buffer[TTT_XQW].elements, 2 * 2 * 8);
-    for (int64_t i = 0; i < 32; i++) /* [2, 2, 4, 2] out of [2, 3, 4, 2] */
-        ck_assert_double_eq(ttt_buffer_get(&t.buffer[TTT_XQW], i), (double)(i / 16 * 24 + 8 + i % 16) + 0.25);
+    for (int64_t i = 0; i < 32; i++) { /* [2, 2, 4, 2] out of [2, 3, 4, 2] */
+        const int64_t in_file = i / 16 * 24 + 8 + i % 16;
+        ck_assert_double_eq(ttt_buffer_get(&t.buffer[TTT_XQW], i), (double)in_file + 0.25);
+    }
     for (int64_t i = 0; i < 4; i++) /* [2, 2] out of [3, 2] */
         ck_assert_double_eq(ttt_buffer_get(&t.buffer[TTT_GRAD_NORM_BIAS], i), (double)(i + 2) + 0.25);
     ttt_tensors_free(&t);

@@ -274,7 +274,7 @@ START_TEST(hash_sees_every_element)
     for (enum ttt_tensor k = TTT_XQ; k < TTT_XQW; k++)
         for (int64_t i = 0; i < t.buffer[k].elements; i++) {
             const double x = ttt_buffer_get(&t.buffer[k], i), y = ttt_buffer_get(&t.buffer[k], 0);
-            const double others[] = {-x, nextafter(x, 9), NAN};
+            const double others[] = {-x, nextafter(x, 9), (double)NAN};
             for (int o = 0; o < 3; o++) {
                 ttt_buffer_set(&t.buffer[k], i, others[o]);
                 ck_assert_uint_ne(ttt_tensors_inputs_hash(&t), hash);
@@ -302,7 +302,7 @@ struct moments {
 static struct moments measure(const struct ttt_tensors *t, const char *name)
 {
     const struct ttt_buffer *b = &t->buffer[ttt_tensor_find(name)];
-    struct moments m = {.min = INFINITY, .max = -INFINITY, .n = b->elements};
+    struct moments m = {.min = HUGE_VAL, .max = -HUGE_VAL, .n = b->elements};
     double sum = 0, squares = 0;
     for (int64_t i = 0; i < b->elements; i++) {
         const double x = ttt_buffer_get(b, i);

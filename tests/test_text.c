@@ -152,6 +152,7 @@ int main(void)
 {
     Suite *suite = suite_create("text");
     TCase *tests = tcase_create("text");
+    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, quote_keeps_printable_text);
     tcase_add_test(tests, quote_escapes_everything_else);
     tcase_add_test(tests, quote_cuts_to_the_room);
