@@ -30,6 +30,16 @@ static enum ttt_status reference_supports(void *self, const struct ttt_mlp_shape
     return r->query[direction](shape, &options, &bytes);
 }
 
+static size_t reference_workspace(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction,
+                                  int threads)
+{
+    const struct reference *r = self;
+    const struct ttt_ref_options options = {.threads = threads, .exact_outputs = r->exact_outputs};
+    size_t bytes = 0;
+    r->query[direction](shape, &options, &bytes);
+    return bytes;
+}
+
 static enum ttt_status reserve_workspace(struct reference *r, const struct ttt_mlp_shape *shape,
                                          enum ttt_direction direction, const struct ttt_ref_options *options)
 {
@@ -110,6 +120,7 @@ const struct ttt_candidate ttt_candidate_ref_f64 = {
     .supports = reference_supports,
     .forward = reference_forward,
     .backward = reference_backward,
+    .workspace = reference_workspace,
     .close = reference_close,
 };
 
@@ -123,6 +134,7 @@ const struct ttt_candidate ttt_candidate_ref_f32 = {
     .supports = reference_supports,
     .forward = reference_forward,
     .backward = reference_backward,
+    .workspace = reference_workspace,
     .close = reference_close,
 };
 
@@ -136,6 +148,7 @@ const struct ttt_candidate ttt_candidate_ref_bf16 = {
     .supports = reference_supports,
     .forward = reference_forward,
     .backward = reference_backward,
+    .workspace = reference_workspace,
     .close = reference_close,
 };
 
@@ -151,6 +164,7 @@ const struct ttt_candidate *ttt_candidate_replica(uint64_t seed)
         .supports = reference_supports,
         .forward = reference_forward,
         .backward = reference_backward,
+        .workspace = reference_workspace,
         .close = reference_close,
     };
     replica.stochastic_seed = seed;

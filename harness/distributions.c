@@ -38,10 +38,9 @@ static double normal(enum ttt_tensor t, const struct ttt_case *c, int64_t index)
     return ttt_rng_normal(c->seed, stream[t], (uint64_t)index);
 }
 
-/* Without this test a spread of 0 would give -0 for half of the elements. */
 static double around(double mean, double deviation, enum ttt_tensor t, const struct ttt_case *c, int64_t index)
 {
-    return deviation > 0 ? mean + deviation * normal(t, c, index) : mean;
+    return mean + deviation * normal(t, c, index);
 }
 
 /* `model`: queries and keys are L2-normalised rows and values contain the keys. */

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 noinst_LTLIBRARIES += harness/libttt_harness.la
-harness_libttt_harness_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
-harness_libttt_harness_la_LIBADD = ref/libttt_ref.la $(JANSSON_LIBS)
+harness_libttt_harness_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(OPENBLAS_CFLAGS)
+harness_libttt_harness_la_LIBADD = ref/libttt_ref.la $(JANSSON_LIBS) $(OPENBLAS_LIBS)
 harness_libttt_harness_la_SOURCES = \
 	harness/arguments.c harness/arguments.h \
+	harness/bench.c harness/bench.h \
+	harness/bench_report.c harness/bench_report.h \
+	harness/bench_table.c \
 	harness/blocks.c harness/blocks.h \
 	harness/buffer.c harness/buffer.h \
 	harness/calibration.c harness/calibration.h harness/calibration_table.c \
@@ -13,6 +16,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/command.c harness/command.h \
 	harness/distributions.c harness/distributions.h \
 	harness/dump.c harness/dump.h \
+	harness/flops.c harness/flops.h \
 	harness/gates.c harness/gates.h \
 	harness/given.c harness/given.h \
 	harness/groups.c harness/groups.h \
@@ -22,6 +26,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/machine.c harness/machine.h \
 	harness/metrics.c harness/metrics.h \
 	harness/output.c harness/output.h \
+	harness/peak.c harness/peak.h \
 	harness/progress.c harness/progress.h \
 	harness/relations.c harness/relations.h \
 	harness/report.c harness/report.h \
@@ -32,6 +37,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/safetensors_case.c \
 	harness/safetensors_write.c \
 	harness/shapes.c harness/shapes.h \
+	harness/spread.c harness/spread.h \
 	harness/suite.c harness/suite.h \
 	harness/summary.h \
 	harness/table.c harness/table.h \
@@ -50,6 +56,10 @@ ttt_verify_SOURCES = \
 	harness/options.c harness/options.h \
 	harness/ttt-verify.c
 ttt_verify_LDADD = harness/libttt_harness.la ref/libttt_ref.la
+
+bin_PROGRAMS += ttt-bench
+ttt_bench_SOURCES = harness/bench_options.c harness/bench_options.h harness/ttt-bench.c
+ttt_bench_LDADD = harness/libttt_harness.la ref/libttt_ref.la
 
 # What correct runs read at the gates: writes the checked-in table, or judges other correct runs with it.
 EXTRA_PROGRAMS += harness/ttt-calibrate

@@ -20,7 +20,10 @@ void ttt_machine_probe(struct ttt_machine *machine);
 /* Could `bytes` be had at once?  0, or -1 with one line in `error`: what needs them, how many, how many there are. */
 int ttt_machine_fits(const char *what, int64_t bytes, char *error, size_t error_size);
 
-/* The largest resident set of this process so far. */
+/* The largest resident set of this process so far, or since the last reset. */
 int64_t ttt_peak_rss_bytes(void);
+
+/* Begin anew with what is resident now; without effect where the system does not offer it. */
+void ttt_peak_rss_reset(void);
 
 #endif

@@ -97,24 +97,39 @@ struct part {
     int64_t first;
 };
 
-/* Visit the rows of the part in a token tensor [B, H, N(, F)]: copy them from the base, or compare with it. */
-enum visit { VISIT_COPY, VISIT_COMPARE };
+/* The part's rows of sequence `s` (of B x H) in a token tensor [B, H, N(, F)], in the base and in the part itself. */
+struct rows {
+    char *base, *part;
+    size_t bytes;
+};
 
-static int visit_rows(const struct trial *trial, struct part *part, enum ttt_tensor i, enum visit visit)
+static struct rows rows_of(const struct trial *trial, const struct part *part, enum ttt_tensor i, int64_t s)
 {
-    const struct ttt_buffer *whole = &trial->base.buffer[i], *piece = &part->t.buffer[i];
-    const int64_t sequences = trial->base.c.shape.batch * trial->base.c.shape.heads;
-    const size_t whole_bytes = (size_t)(whole->elements / sequences) * ttt_dtype_size(whole->dtype);
-    const size_t piece_bytes = (size_t)(piece->elements / sequences) * ttt_dtype_size(whole->dtype);
-    const size_t skip = whole_bytes / (size_t)trial->base.c.shape.seq_len * (size_t)part->first;
+    const struct ttt_mlp_shape *whole = &trial->base.c.shape;
+    const struct ttt_buffer *base = &trial->base.buffer[i], *piece = &part->t.buffer[i];
+    const size_t row =
+        (size_t)(base->elements / (whole->batch * whole->heads * whole->seq_len)) * ttt_dtype_size(base->dtype);
+    return (struct rows){
+        .base = (char *)base->data + row * (size_t)(s * whole->seq_len + part->first),
+        .part = (char *)piece->data + row * (size_t)(s * part->t.c.shape.seq_len),
+        .bytes = row * (size_t)part->t.c.shape.seq_len,
+    };
+}
+
+static void copy_rows(const struct trial *trial, const struct part *part, enum ttt_tensor i)
+{
+    for (int64_t s = 0; s < trial->base.c.shape.batch * trial->base.c.shape.heads; s++) {
+        const struct rows rows = rows_of(trial, part, i, s);
+        memcpy(rows.part, rows.base, rows.bytes);
+    }
+}
+
+static int same_rows(const struct trial *trial, const struct part *part, enum ttt_tensor i)
+{
     int same = 1;
-    for (size_t s = 0; s < (size_t)sequences; s++) {
-        const char *from = (const char *)whole->data + s * whole_bytes + skip;
-        char *to = (char *)piece->data + s * piece_bytes;
-        if (visit == VISIT_COPY)
-            memcpy(to, from, piece_bytes);
-        else
-            same &= memcmp(to, from, piece_bytes) == 0;
+    for (int64_t s = 0; s < trial->base.c.shape.batch * trial->base.c.shape.heads; s++) {
+        const struct rows rows = rows_of(trial, part, i, s);
+        same &= memcmp(rows.part, rows.base, rows.bytes) == 0;
     }
     return same;
 }
@@ -132,7 +147,7 @@ static int part_open(const struct trial *trial, struct part *part, int64_t first
         if (!(INPUTS & 1u << ttt_tensor_info[i].role) || !trial->base.buffer[i].data || !part->t.buffer[i].data)
             continue;
         if (strchr(ttt_tensor_info[i].dims, 'N'))
-            visit_rows(trial, part, i, VISIT_COPY);
+            copy_rows(trial, part, i);
         else
             ttt_buffer_convert(&part->t.buffer[i], &trial->base.buffer[i]);
     }
@@ -156,7 +171,7 @@ static void compare_parts(const struct trial *trial, struct part parts[2], int64
             continue;
         int same;
         if (strchr(dims, 'N'))
-            same = visit_rows(trial, &parts[0], i, VISIT_COMPARE) & visit_rows(trial, &parts[1], i, VISIT_COMPARE);
+            same = same_rows(trial, &parts[0], i) && same_rows(trial, &parts[1], i);
         else /* the last state comes from the second part, the gradient of the first state from the first one */
             same = same_bits(whole, &parts[ttt_tensor_info[i].role == TTT_ROLE_FORWARD_OUTPUT].t.buffer[i]);
         if (!same)

@@ -31,6 +31,23 @@ void ttt_result_note(struct ttt_result *r, const char *name, enum ttt_verdict ve
     check->verdict = verdict;
 }
 
+/* What dimension `d` of a tensor counts.  Of a matrix the first of F and D counts rows. */
+static const char *dimension_word(const char *letters, int d)
+{
+    switch (letters[d]) {
+    case 'B':
+        return "batch";
+    case 'H':
+        return "head";
+    case 'K':
+        return "checkpoint";
+    case 'C':
+        return "row";
+    default:
+        return letters[d + 1] ? "row" : "column";
+    }
+}
+
 void ttt_tensor_place(enum ttt_tensor t, const struct ttt_mlp_shape *shape, int64_t i, char text[TTT_DETAIL_TEXT])
 {
     int64_t dims[TTT_MAX_DIMS], index[TTT_MAX_DIMS];
@@ -40,29 +57,18 @@ void ttt_tensor_place(enum ttt_tensor t, const struct ttt_mlp_shape *shape, int6
         index[d] = i % dims[d];
         i /= dims[d];
     }
-    size_t used = 0;
-    int matrix_dims = 0; /* of F and D: the first of two is a row, the last one a column */
-    const int is_matrix = strstr(letters, "FD") || strstr(letters, "DF");
+    int used = 0;
     for (int d = 0; d < n; d++) {
-        const char *before = d == 0 ? "[" : ", ";
         char *to = text + used;
-        const size_t room = TTT_DETAIL_TEXT - used;
-        int written;
+        const size_t room = TTT_DETAIL_TEXT - (size_t)used;
+        const char *before = d == 0 ? "[" : ", ";
         if (letters[d] == 'N')
-            written = snprintf(to, room, "%smini-batch %" PRId64 ", row %" PRId64, before,
-                               index[d] / shape->mini_batch_size, index[d] % shape->mini_batch_size);
+            used += snprintf(to, room, "%smini-batch %" PRId64 ", row %" PRId64, before,
+                             index[d] / shape->mini_batch_size, index[d] % shape->mini_batch_size);
         else
-            written = snprintf(to, room, "%s%s %" PRId64, before,
-                               letters[d] == 'B'                 ? "batch"
-                               : letters[d] == 'H'               ? "head"
-                               : letters[d] == 'K'               ? "checkpoint"
-                               : letters[d] == 'C'               ? "row"
-                               : is_matrix && matrix_dims++ == 0 ? "row"
-                                                                 : "column",
-                               index[d]);
-        used += (size_t)written;
+            used += snprintf(to, room, "%s%s %" PRId64, before, dimension_word(letters, d), index[d]);
     }
-    snprintf(text + used, TTT_DETAIL_TEXT - used, "]");
+    snprintf(text + used, TTT_DETAIL_TEXT - (size_t)used, "]");
 }
 
 void ttt_group_place(enum ttt_tensor t, const struct ttt_mlp_shape *shape, const struct ttt_place *place,

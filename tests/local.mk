@@ -14,6 +14,7 @@ TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = $(SHELL)
 
 check_scripts = \
+	tests/check-bench.sh \
 	tests/check-headers.sh \
 	tests/check-includes.sh \
 	tests/check-includes-selftest.sh \
@@ -53,6 +54,9 @@ tests_test_ref_sequence_SOURCES = tests/test_ref_sequence.c $(ref_run)
 tests_test_ref_sequence_CPPFLAGS = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)
 tests_test_ref_sequence_LDADD = $(LDADD) $(OPENBLAS_LIBS)
 
+check_PROGRAMS += tests/test_ref_gradients
+tests_test_ref_gradients_SOURCES = tests/test_ref_gradients.c $(ref_run)
+
 check_PROGRAMS += tests/test_ref_nonfinite
 tests_test_ref_nonfinite_SOURCES = tests/test_ref_nonfinite.c $(ref_run)
 
@@ -84,6 +88,7 @@ tests_test_ref_stages_bf16_LDADD = $(ref_stages_ldadd)
 
 # The harness's library.
 check_PROGRAMS += \
+	tests/test_bench \
 	tests/test_buffer \
 	tests/test_metrics \
 	tests/test_rng \
@@ -92,6 +97,9 @@ check_PROGRAMS += \
 	tests/test_shapes \
 	tests/test_tensors \
 	tests/test_text
+tests_test_bench_SOURCES = tests/test_bench.c tests/run.h
+tests_test_bench_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(OPENBLAS_CFLAGS)
+tests_test_bench_LDADD = $(LDADD) $(JANSSON_LIBS) $(OPENBLAS_LIBS)
 tests_test_buffer_SOURCES = tests/test_buffer.c tests/run.h
 tests_test_metrics_SOURCES = tests/test_metrics.c tests/run.h
 tests_test_rng_SOURCES = tests/test_rng.c tests/run.h

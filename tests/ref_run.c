@@ -4,16 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct ref_functions ref_functions[3] = {
+const struct ref_functions ref_functions[4] = {
     [TTT_TYPES_F64] = {ttt_ref_mlp_forward_workspace_f64, ttt_ref_mlp_backward_workspace_f64, ttt_ref_mlp_forward_f64,
                        ttt_ref_mlp_backward_f64},
     [TTT_TYPES_F32] = {ttt_ref_mlp_forward_workspace_f32, ttt_ref_mlp_backward_workspace_f32, ttt_ref_mlp_forward_f32,
                        ttt_ref_mlp_backward_f32},
     [TTT_TYPES_BF16] = {ttt_ref_mlp_forward_workspace_bf16, ttt_ref_mlp_backward_workspace_bf16,
                         ttt_ref_mlp_forward_bf16, ttt_ref_mlp_backward_bf16},
+    [REF_C128] = {ttt_ref_mlp_forward_workspace_c128, NULL, ttt_ref_mlp_forward_c128, NULL},
 };
 
-const char *const ref_types_name[3] = {"f64", "f32", "bf16"};
+const char *const ref_types_name[4] = {"f64", "f32", "bf16", "c128"};
 
 static const unsigned all_roles =
     1u << TTT_ROLE_INPUT | 1u << TTT_ROLE_UPSTREAM | 1u << TTT_ROLE_FORWARD_OUTPUT | 1u << TTT_ROLE_BACKWARD_OUTPUT;
@@ -51,10 +52,9 @@ void ref_copy(struct ttt_tensors *to, const struct ttt_tensors *from)
     }
 }
 
-static struct ttt_ref_options options_of(const struct ttt_tensors *t, int threads)
+static int has_exact_outputs(const struct ttt_tensors *t)
 {
-    const int exact = t->types == TTT_TYPES_BF16 && t->buffer[TTT_XQW].dtype == TTT_F32;
-    return (struct ttt_ref_options){.threads = threads, .exact_outputs = exact};
+    return t->types == TTT_TYPES_BF16 && t->buffer[TTT_XQW].dtype == TTT_F32;
 }
 
 static void *workspace_alloc(size_t bytes)
@@ -65,32 +65,32 @@ static void *workspace_alloc(size_t bytes)
     return p;
 }
 
-void ref_forward_args(const struct ttt_tensors *t, const struct ttt_mlp_forward_args *forward, int threads)
+void ref_forward(struct ttt_tensors *t, struct ttt_ref_options o)
 {
-    const struct ttt_ref_options o = options_of(t, threads);
+    const struct ttt_mlp_forward_args args = ttt_tensors_forward_args(t);
     size_t bytes = 0;
+    o.exact_outputs = has_exact_outputs(t);
     ck_assert_int_eq(ref_functions[t->types].forward_workspace(&t->c.shape, &o, &bytes), TTT_OK);
     void *workspace = workspace_alloc(bytes);
-    ck_assert_int_eq(ref_functions[t->types].forward(&t->c.shape, forward, &o, workspace, bytes), TTT_OK);
+    ck_assert_int_eq(ref_functions[t->types].forward(&t->c.shape, &args, &o, workspace, bytes), TTT_OK);
     free(workspace);
 }
 
-void ref_backward_args(const struct ttt_tensors *t, const struct ttt_mlp_backward_args *backward, int threads)
+void ref_backward(struct ttt_tensors *t, struct ttt_ref_options o)
 {
-    const struct ttt_ref_options o = options_of(t, threads);
+    const struct ttt_mlp_backward_args args = ttt_tensors_backward_args(t);
     size_t bytes = 0;
+    o.exact_outputs = has_exact_outputs(t);
     ck_assert_int_eq(ref_functions[t->types].backward_workspace(&t->c.shape, &o, &bytes), TTT_OK);
     void *workspace = workspace_alloc(bytes);
-    ck_assert_int_eq(ref_functions[t->types].backward(&t->c.shape, backward, &o, workspace, bytes), TTT_OK);
+    ck_assert_int_eq(ref_functions[t->types].backward(&t->c.shape, &args, &o, workspace, bytes), TTT_OK);
     free(workspace);
 }
 
 void ref_run(struct ttt_tensors *t, int threads)
 {
-    const struct ttt_mlp_forward_args forward = ttt_tensors_forward_args(t);
-    const struct ttt_mlp_backward_args backward = ttt_tensors_backward_args(t);
-    ref_forward_args(t, &forward, threads);
-    ref_backward_args(t, &backward, threads);
+    ref_forward(t, (struct ttt_ref_options){.threads = threads});
+    ref_backward(t, (struct ttt_ref_options){.threads = threads});
 }
 
 int ref_same_part(const struct ttt_buffer *a, int64_t first_a, const struct ttt_buffer *b, int64_t first_b, int64_t n)

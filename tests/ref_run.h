@@ -21,8 +21,10 @@ struct ref_functions {
     ref_backward_fn *backward;
 };
 
-extern const struct ref_functions ref_functions[3]; /* by enum ttt_types */
-extern const char *const ref_types_name[3];
+/* By enum ttt_types; and the complex one, which has no backward pass. */
+#define REF_C128 3
+extern const struct ref_functions ref_functions[4];
+extern const char *const ref_types_name[4];
 
 /* All tensors of a case, generated; outputs are poison.  With `exact_outputs` (TTT_TYPES_BF16) token outputs are float.
  * Free with ttt_tensors_free. */
@@ -32,11 +34,12 @@ void ref_make_text(struct ttt_tensors *t, const char *text, enum ttt_types types
 /* A block of the same shape and dtypes with the same inputs, and poisoned outputs. */
 void ref_copy(struct ttt_tensors *to, const struct ttt_tensors *from);
 
-/* One pass, with a workspace of exactly the queried size; `forward` and `backward` are what the pass is given. */
-void ref_forward_args(const struct ttt_tensors *t, const struct ttt_mlp_forward_args *forward, int threads);
-void ref_backward_args(const struct ttt_tensors *t, const struct ttt_mlp_backward_args *backward, int threads);
+/* One pass over all tensors of the block, with a workspace of exactly the queried size.  `o.exact_outputs` follows the
+ * block. */
+void ref_forward(struct ttt_tensors *t, struct ttt_ref_options o);
+void ref_backward(struct ttt_tensors *t, struct ttt_ref_options o);
 
-/* Both passes over all tensors of the block; the backward pass reads the checkpoints that the forward pass wrote. */
+/* Both passes; the backward pass reads the checkpoints that the forward pass wrote. */
 void ref_run(struct ttt_tensors *t, int threads);
 
 /* Are the elements [first, first + n) of two buffers of one dtype the same bits? */

@@ -100,8 +100,7 @@ static int is_optional(int backward, enum ttt_tensor t)
  */
 struct world {
     const struct ref_functions *functions;
-    enum ttt_types types;
-    int backward, count;
+    int precision, backward, count; /* precision: an enum ttt_types or REF_C128 */
     const struct operand *operands;
     struct ttt_mlp_shape shape;
     struct ttt_ref_options options;
@@ -125,7 +124,11 @@ static void set(struct world *w, int i, const void *p)
 
 static size_t element(const struct world *w, int i)
 {
-    return i == w->count ? 64 : ttt_dtype_size(ttt_tensor_dtype(w->operands[i].tensor, w->types));
+    if (i == w->count)
+        return 64;
+    if (w->precision == REF_C128)
+        return 16;
+    return ttt_dtype_size(ttt_tensor_dtype(w->operands[i].tensor, (enum ttt_types)w->precision));
 }
 
 static int is_output(const struct world *w, int i)
@@ -167,8 +170,8 @@ static enum ttt_status pass(const struct world *w, const struct ttt_mlp_shape *s
  * bytes are 0x3c: small positive numbers in every type. */
 static void world_open(struct world *w, int precision_and_direction, int causal, size_t gap)
 {
-    *w = (struct world){.types = (enum ttt_types)(precision_and_direction / 2)};
-    w->functions = &ref_functions[w->types];
+    *w = (struct world){.precision = precision_and_direction / 2};
+    w->functions = &ref_functions[w->precision];
     w->backward = precision_and_direction % 2;
     w->operands = w->backward ? backward_operands : forward_operands;
     w->count = w->backward ? MOST_OPERANDS : (int)(sizeof forward_operands / sizeof forward_operands[0]);
@@ -208,7 +211,7 @@ static void world_close(struct world *w)
 static void assert_refused(const struct world *w, enum ttt_status got, enum ttt_status wanted, const char *what,
                            const char *where)
 {
-    ck_assert_msg(got == wanted, "%s %s, %s %s: \"%s\" instead of \"%s\"", ref_types_name[w->types],
+    ck_assert_msg(got == wanted, "%s %s, %s %s: \"%s\" instead of \"%s\"", ref_types_name[w->precision],
                   w->backward ? "backward" : "forward", what, where, ttt_status_string(got), ttt_status_string(wanted));
     ck_assert_msg(!memcmp(w->memory, w->before, w->memory_bytes), "%s %s: memory was written", what, where);
 }
@@ -350,13 +353,13 @@ END_TEST
 
 START_TEST(options_out_of_range_are_refused)
 {
-    static const struct ttt_ref_options bad[] = {{.threads = -1},      {.threads = 4097},    {.threads = INT_MIN},
-                                                 {.threads = INT_MAX}, {.exact_outputs = 2}, {.exact_outputs = -1},
-                                                 {.exact_outputs = 1}};
+    static const struct ttt_ref_options bad[] = {{.threads = -1},      {.threads = 4097},     {.threads = INT_MIN},
+                                                 {.threads = INT_MAX}, {.exact_outputs = 2},  {.exact_outputs = -1},
+                                                 {.exact_outputs = 1}, {.stochastic_seed = 1}};
     const size_t count = sizeof bad / sizeof bad[0];
     struct world w;
     world_open(&w, _i, 1, 256);
-    for (size_t i = 0; i < (w.types == TTT_TYPES_BF16 ? count - 1 : count); i++)
+    for (size_t i = 0; i < (w.precision == TTT_TYPES_BF16 ? count - 2 : count); i++)
         assert_both(&w, &w.shape, &bad[i], TTT_ERROR_UNSUPPORTED, "options", "");
     size_t by_default = 0, by_zero = 1;
     ck_assert_int_eq(query(&w, &w.shape, NULL, &by_default), TTT_OK);
@@ -525,7 +528,7 @@ int main(void)
         a_small_workspace_is_refused,
     };
     for (size_t i = 0; i < sizeof every_pass / sizeof every_pass[0]; i++)
-        tcase_add_loop_test(tc, every_pass[i], 0, 6); /* three precisions, two directions */
+        tcase_add_loop_test(tc, every_pass[i], 0, 7); /* two directions of three precisions, and the complex one */
     tcase_add_test(tc, each_status_has_words_of_its_own);
     tcase_set_timeout(tc, 120);
     suite_add_tcase(suite, tc);

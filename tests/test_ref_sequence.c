@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * Relations between whole passes of the reference, most of them exact: cutting a sequence, optional operands, other
- * heads, order of heads, scaling, threads; and the gradients against differences of the forward pass.
+ * heads, order of heads, scaling, odd shapes, threads, replicas.
  */
 #include "harness/metrics.h"
-#include "harness/rng.h"
 #include "tests/ref_run.h"
 #include "tests/run.h"
 #include <cblas.h>
 #include <check.h>
 #include <inttypes.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -98,17 +96,7 @@ static void make_part(struct ttt_tensors *part, const struct ttt_tensors *whole,
     }
 }
 
-static void forward(struct ttt_tensors *t)
-{
-    const struct ttt_mlp_forward_args args = ttt_tensors_forward_args(t);
-    ref_forward_args(t, &args, 1);
-}
-
-static void backward(struct ttt_tensors *t)
-{
-    const struct ttt_mlp_backward_args args = ttt_tensors_backward_args(t);
-    ref_backward_args(t, &args, 1);
-}
+static const struct ttt_ref_options one_thread = {.threads = 1};
 
 /* The two that sum over the sequence: the whole is the sum of the halves to rounding. */
 static void assert_halves_add_up(const struct ttt_tensors *whole, struct ttt_tensors *a, const struct ttt_tensors *b)
@@ -128,14 +116,14 @@ START_TEST(a_run_is_its_two_halves)
     ref_run(&whole, 1);
     make_part(&a, &whole, 0, 8);
     make_part(&b, &whole, 8, 11);
-    forward(&a);
+    ref_forward(&a, one_thread);
     for (int k = 0; k < 4; k++)
         copy_tensor(&b, (enum ttt_tensor)(TTT_W1_INIT + k), &a, (enum ttt_tensor)(TTT_W1_LAST + k));
-    forward(&b);
-    backward(&b);
+    ref_forward(&b, one_thread);
+    ref_backward(&b, one_thread);
     for (int k = 0; k < 4; k++)
         copy_tensor(&a, (enum ttt_tensor)(TTT_GRAD_W1_LAST + k), &b, (enum ttt_tensor)(TTT_GRAD_W1_INIT + k));
-    backward(&a);
+    ref_backward(&a, one_thread);
     cut_tokens(&a, &whole, TTT_XQW, 0, 1);
     cut_tokens(&b, &whole, TTT_XQW, 8, 1);
     ref_assert_same(&b, &whole, TTT_W1_LAST, TTT_GRAD_XQ, "second half");
@@ -169,11 +157,11 @@ START_TEST(a_checkpoint_is_the_last_state_of_a_shorter_run)
 {
     struct ttt_tensors whole, part;
     make(&whole, _i, "b2h2n19c4f6d10g1");
-    forward(&whole);
+    ref_forward(&whole, one_thread);
     assert_checkpoint(&whole, 0, &whole, TTT_W1_INIT);
     for (int64_t k = 1; k < 5; k++) {
         make_part(&part, &whole, 0, 4 * k);
-        forward(&part);
+        ref_forward(&part, one_thread);
         assert_checkpoint(&whole, k, &part, TTT_W1_LAST);
         ttt_tensors_free(&part);
     }
@@ -206,7 +194,7 @@ START_TEST(absent_outputs_change_no_other_bit)
 {
     struct ttt_tensors all, t;
     make(&all, _i, "b2h2n19c4f6d10g2");
-    forward(&all);
+    ref_forward(&all, one_thread);
     for (int pattern = 0; pattern < 3; pattern++) { /* bit 0: checkpoints, bit 1: last state */
         ref_copy(&t, &all);
         for (int k = 0; k < 4; k++) {
@@ -215,7 +203,7 @@ START_TEST(absent_outputs_change_no_other_bit)
             if (!(pattern & 2))
                 ttt_buffer_free(&t.buffer[TTT_W1_LAST + k]);
         }
-        forward(&t);
+        ref_forward(&t, one_thread);
         ref_assert_same(&t, &all, TTT_XQW, TTT_GRAD_XQ, "absent output");
         ttt_tensors_free(&t);
     }
@@ -285,7 +273,7 @@ START_TEST(learning_rate_zero_leaves_the_state_alone)
     make(&t, _i, "b2h2n19c4f6d10g2");
     for (int64_t i = 0; i < t.buffer[TTT_LAST_ETA].elements; i++)
         ttt_buffer_set(&t.buffer[TTT_LAST_ETA], i, 0);
-    forward(&t);
+    ref_forward(&t, one_thread);
     for (int k = 0; k < 4; k++)
         ck_assert(ref_same(&t.buffer[TTT_W1_LAST + k], &t.buffer[TTT_W1_INIT + k]));
     for (int64_t k = 0; k < ttt_shape_checkpoints(&t.c.shape); k++)
@@ -393,8 +381,8 @@ START_TEST(later_tokens_change_no_earlier_output)
         make(&before, _i, "b1h2n23c6f6d10g2");
         ref_copy(&after, &before);
         change_tokens(&after, row);
-        forward(&before);
-        forward(&after);
+        ref_forward(&before, one_thread);
+        ref_forward(&after, one_thread);
         for (int64_t bh = 0; bh < 2; bh++) {
             const int64_t same = (12 + row) * 6, first = bh * 23 * 6;
             ck_assert(ref_same_part(&before.buffer[TTT_XQW], first, &after.buffer[TTT_XQW], first, same));
@@ -454,57 +442,6 @@ START_TEST(odd_shapes_agree_between_precisions)
 }
 END_TEST
 
-/* <XQW, grad_L_XQW> + <last state, its upstream gradient> after a forward pass. */
-static double loss(struct ttt_tensors *t)
-{
-    static const enum ttt_tensor pair[5][2] = {{TTT_XQW, TTT_GRAD_XQW},
-                                               {TTT_W1_LAST, TTT_GRAD_W1_LAST},
-                                               {TTT_B1_LAST, TTT_GRAD_B1_LAST},
-                                               {TTT_W2_LAST, TTT_GRAD_W2_LAST},
-                                               {TTT_B2_LAST, TTT_GRAD_B2_LAST}};
-    double sum = 0;
-    forward(t);
-    for (int p = 0; p < 5; p++)
-        for (int64_t i = 0; i < t->buffer[pair[p][0]].elements; i++)
-            sum += ttt_buffer_get(&t->buffer[pair[p][0]], i) * ttt_buffer_get(&t->buffer[pair[p][1]], i);
-    return sum;
-}
-
-/* dloss/dx for element i of an input, by the five-point formula: truncation and rounding come to about 1e-9. */
-static double difference(struct ttt_tensors *t, enum ttt_tensor input, int64_t i)
-{
-    const double h = 3e-4 * (input == TTT_LAST_ETA ? 0.1 : 1), x = ttt_buffer_get(&t->buffer[input], i);
-    double value[4];
-    for (int k = 0; k < 4; k++) {
-        const double step = k < 2 ? k - 2 : k - 1;
-        ttt_buffer_set(&t->buffer[input], i, x + step * h);
-        value[k] = loss(t);
-    }
-    ttt_buffer_set(&t->buffer[input], i, x);
-    return (value[0] - 8 * value[1] + 8 * value[2] - value[3]) / (12 * h);
-}
-
-START_TEST(gradients_are_differences_of_the_forward_pass)
-{
-    const int first_gradient = TTT_GRAD_XQ; /* the gradients stand in the order of the inputs */
-    struct ttt_tensors t;
-    make(&t, CAUSAL(_i), odd_shapes[_i / 2]);
-    ref_run(&t, 1);
-    for (enum ttt_tensor input = TTT_XQ; input <= TTT_B2_INIT; input++) {
-        const struct ttt_buffer *g = &t.buffer[first_gradient + (int)input];
-        double error = 0, norm = 0;
-        for (int64_t i = 0; i < t.buffer[input].elements; i++) {
-            const double d = difference(&t, input, i), e = ttt_buffer_get(g, i) - d;
-            error += e * e;
-            norm += d * d;
-        }
-        ck_assert_msg(sqrt(error) <= 1e-7 * (sqrt(norm) + 1e-3), "%s: error %g of %g", ttt_tensor_info[input].name,
-                      sqrt(error), sqrt(norm));
-    }
-    ttt_tensors_free(&t);
-}
-END_TEST
-
 /* ---------------------------------------------------------------------------------------------- threads */
 
 START_TEST(threads_change_no_bit)
@@ -524,6 +461,35 @@ START_TEST(threads_change_no_bit)
         }
         ttt_tensors_free(&one);
     }
+}
+END_TEST
+
+/* A replica of the contract is a function of its seed, however it is computed; no seed is the contract itself. */
+START_TEST(stochastic_replicas_follow_their_seed)
+{
+    static const struct ttt_ref_options options[] = {
+        {.threads = 1, .stochastic_seed = 7},
+        {.threads = 3, .stochastic_seed = 7},
+        {.threads = 1, .stochastic_seed = 8},
+        {.threads = 1, .stochastic_seed = (uint64_t)7 << 40},
+        {.threads = 1},
+    };
+    struct ttt_tensors t[5];
+    for (int i = 0; i < 5; i++) {
+        make(&t[i], 2 * TTT_TYPES_BF16 + _i, "b1h2n19c5f6d10g2");
+        t[i].c.shape.checkpoint_group_size += i == 1; /* 4 mini-batches: two groups of 2, or of 3 and 1 */
+        ref_forward(&t[i], options[i]);
+        ref_backward(&t[i], options[i]);
+    }
+    ref_assert_same(&t[0], &t[1], TTT_W1_LAST, TTT_TENSOR_COUNT, "seed 7");
+    for (int i = 2; i < 5; i++)
+        for (enum ttt_tensor k = TTT_W1_LAST; k < TTT_TENSOR_COUNT; k++)
+            if (t[i].buffer[k].data) {
+                ck_assert(!ref_same(&t[0].buffer[k], &t[i].buffer[k]));
+                assert_close(&t[0], &t[i], k, rounding(TTT_TYPES_BF16));
+            }
+    for (int i = 0; i < 5; i++)
+        ttt_tensors_free(&t[i]);
 }
 END_TEST
 
@@ -591,9 +557,9 @@ static Suite *ref_sequence_suite(void)
     for (size_t i = 0; i < sizeof every_form / sizeof every_form[0]; i++)
         tcase_add_loop_test(tc, every_form[i], 0, EVERY);
     tcase_add_loop_test(tc, absent_token_eta_is_one, 0, 3);
+    tcase_add_loop_test(tc, stochastic_replicas_follow_their_seed, 0, 2);
     tcase_add_loop_test(tc, causal_form_with_one_token_is_the_other_form, 0, 3);
     tcase_add_loop_test(tc, odd_shapes_agree_between_precisions, 0, 2 * ODD_SHAPES);
-    tcase_add_loop_test(tc, gradients_are_differences_of_the_forward_pass, 0, 2 * ODD_SHAPES);
     tcase_add_test(tc, concurrent_calls_give_the_same_bits);
     tcase_set_timeout(tc, 300);
     suite_add_tcase(suite, tc);

@@ -34,7 +34,7 @@ static void make_result(struct ttt_result *r, double error)
     r->tensors[0].tensor = TTT_XQW;
     ttt_metrics_init(&r->tensors[0].metrics);
     ttt_metrics_add(&r->tensors[0].metrics, &k, &t, 0);
-    ttt_verdict_tensor(&r->tensors[0], r->types, 3);
+    ttt_verdict_tensor(&r->tensors[0], &(struct ttt_evidence){.types = r->types});
     r->tensors[1] = (struct ttt_tensor_result){.tensor = TTT_W1_LAST, .skipped = "not in the file"};
     ttt_result_check(r, "status");
     r->verdict = ttt_verdict_result(r);
@@ -96,7 +96,7 @@ START_TEST(json_has_what_it_promises)
     ck_assert_double_eq(json_real_value(json_object_get(t, "max_abs")), 0.5);
     ck_assert_str_eq(json_string_value(json_object_get(t, "worst")),
                      "[batch 0, head 1, mini-batch 0, row 1, column 1]");
-    const json_t *gate = json_array_get(json_object_get(t, "gates"), TTT_GATE_REL_L2);
+    const json_t *gate = json_array_get(json_object_get(t, "gates"), 1);
     ck_assert_str_eq(json_string_value(json_object_get(gate, "verdict")), "FAIL");
     ck_assert_double_eq(json_real_value(json_object_get(gate, "bound")), 1e-12);
     t = json_array_get(json_object_get(c, "tensors"), 1);
@@ -190,10 +190,12 @@ START_TEST(worst_tensor_is_the_nearest_to_its_bound)
     ck_assert_ptr_null(ttt_result_worst(r));
     static const double ratio[] = {0.5, 0.9, 0.1};
     r->tensor_count = 3;
-    for (int i = 0; i < 3; i++)
-        r->tensors[i].gates[TTT_GATE_REL_L2] = (struct ttt_gate){.value = ratio[i] * 1e-3, .bound = 1e-3};
+    for (int i = 0; i < 3; i++) {
+        r->tensors[i].gate_count = 2;
+        r->tensors[i].gates[1] = (struct ttt_gate){.value = ratio[i] * 1e-3, .bound = 1e-3};
+    }
     ck_assert_ptr_eq(ttt_result_worst(r), &r->tensors[1]);
-    r->tensors[2].gates[TTT_GATE_REL_L2].value = NAN;
+    r->tensors[2].gates[1].value = NAN;
     ck_assert_ptr_eq(ttt_result_worst(r), &r->tensors[2]);
     strcpy(r->tensors[2].skipped, "x");
     ck_assert_ptr_eq(ttt_result_worst(r), &r->tensors[1]);

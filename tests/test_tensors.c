@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness/distributions.h"
+#include "harness/rng.h"
 #include "harness/tensors.h"
 #include "run.h"
 #include <math.h>
@@ -294,6 +295,25 @@ START_TEST(hash_sees_every_element)
 }
 END_TEST
 
+START_TEST(hash_tells_tensors_apart_and_nans_not)
+{
+    const struct ttt_case c = parse("b1h1n3c2f2d2g1");
+    struct ttt_tensors t;
+    make(&t, &c, 0, 1, TTT_TYPES_F64, INPUTS);
+    const uint64_t hash = ttt_tensors_inputs_hash(&t);
+    const struct ttt_buffer queries = t.buffer[TTT_XQ];
+    t.buffer[TTT_XQ] = t.buffer[TTT_XK];
+    t.buffer[TTT_XK] = queries;
+    ck_assert_uint_ne(ttt_tensors_inputs_hash(&t), hash);
+    uint64_t *bits = t.buffer[TTT_XQ].data; /* payloads do not survive a change of type, so they must not count */
+    bits[0] = 0x7FF8000000000000u;
+    const uint64_t quiet = ttt_tensors_inputs_hash(&t);
+    bits[0] = 0xFFF8000000001234u;
+    ck_assert_uint_eq(ttt_tensors_inputs_hash(&t), quiet);
+    ttt_tensors_free(&t);
+}
+END_TEST
+
 struct moments {
     double mean, deviation, min, max;
     int64_t n;
@@ -431,6 +451,7 @@ START_TEST(token_eta_falls_like_one_over_r)
     for (int r = 0; r < 4096; r++) {
         ck_assert(x[r] > 0);
         const double z = (x[r] * (r + 1) - 1) / 0.1;
+        ck_assert_double_eq_tol(z, ttt_rng_normal(1, 5, (uint64_t)r), 1e-5); /* stream 5 is that of token_eta */
         sum += z / 4096;
         squares += z * z / 4096;
     }
@@ -449,6 +470,9 @@ START_TEST(values_are_pinned)
     /* The row (0.08382, -1.22089) over its norm is (0.06849, -0.99765). */
     ck_assert_double_eq(ttt_tensor_value(TTT_XK, &model, 0), 0x1.18p-4);
     ck_assert_double_eq(ttt_tensor_value(TTT_XK, &model, 1), -0x1.FEp-1);
+    /* XV contains that row, not a row normalised in another way. */
+    ck_assert_double_eq_tol(ttt_tensor_value(TTT_XV, &model, 0), ttt_rng_normal(7, 3, 0) + 0.06849, 0x1p-8);
+    ck_assert_double_eq_tol(ttt_tensor_value(TTT_XV, &model, 1), ttt_rng_normal(7, 3, 1) - 0.99765, 0x1p-7);
 }
 END_TEST
 
@@ -608,6 +632,7 @@ int main(void)
     tcase_add_test(tests, threads_do_not_change_values);
     tcase_add_test(tests, hashes_of_blocks_add_up);
     tcase_add_test(tests, hash_sees_every_element);
+    tcase_add_test(tests, hash_tells_tensors_apart_and_nans_not);
     tcase_add_test(tests, distribution_unit);
     tcase_add_test(tests, distribution_model);
     tcase_add_test(tests, distribution_strong);

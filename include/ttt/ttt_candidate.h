@@ -43,6 +43,9 @@ struct ttt_candidate {
     enum ttt_status (*backward)(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_backward_args *args,
                                 int threads);
 
+    /* Optional: the bytes that such a call takes beside its arguments, for a supported shape. */
+    size_t (*workspace)(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction, int threads);
+
     void (*close)(void *self); /* optional */
 };
 

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench.h"
+#include "candidates.h"
+#include "clock.h"
+#include "flops.h"
+#include "machine.h"
+#include "result.h"
+#include "tensors.h"
+#include "tier0.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SHORTEST 0.1 /* seconds of a repetition: the clock and the scheduler's ticks are far below */
+
+const char *const ttt_bench_outcome_name[TTT_BENCH_OUTCOMES] = {"measured", "skipped", "failed"};
+
+static int give_up(struct ttt_measurement *m, enum ttt_bench_outcome outcome, enum ttt_direction direction,
+                   enum ttt_status status)
+{
+    m->outcome = outcome;
+    snprintf(m->reason, sizeof m->reason, "%s: %s", ttt_direction_name[1u << direction], ttt_candidate_status(status));
+    return 1;
+}
+
+/* The time of `calls` passes, one after the other.  Whatever runs elsewhere than in its caller's threads must have
+ * ended when this looks at the clock again. */
+static enum ttt_status time_calls(const struct ttt_call *call, struct ttt_tensors *block, int calls, double *seconds)
+{
+    enum ttt_status status = TTT_OK;
+    const double start = ttt_clock_seconds();
+    for (int i = 0; i < calls && status == TTT_OK; i++)
+        status = ttt_call_plain(call, block);
+    *seconds = ttt_clock_seconds() - start;
+    return status;
+}
+
+/* The checkpoints that the backward pass starts from; then drop what only the forward pass needed. */
+static enum ttt_status make_checkpoints(const struct ttt_call *call, struct ttt_tensors *block)
+{
+    static const enum ttt_tensor dropped[] = {TTT_XQW, TTT_W1_LAST, TTT_B1_LAST, TTT_W2_LAST, TTT_B2_LAST};
+    const struct ttt_call forward = {call->candidate, TTT_FORWARD, call->threads, 0};
+    const enum ttt_status status = ttt_call_plain(&forward, block);
+    for (size_t i = 0; i < sizeof dropped / sizeof dropped[0]; i++)
+        ttt_buffer_free(&block->buffer[dropped[i]]);
+    return status;
+}
+
+/* The first call, which also tells memory, and how many calls make a repetition.  0, or 1 when the candidate failed. */
+static int warm_up(const struct ttt_call *call, struct ttt_tensors *block, struct ttt_measurement *m)
+{
+    double seconds;
+    if (call->direction == TTT_BACKWARD) {
+        const enum ttt_status status = make_checkpoints(call, block);
+        if (status != TTT_OK)
+            return give_up(m, TTT_BENCH_FAILED, TTT_FORWARD, status);
+    }
+    ttt_peak_rss_reset();
+    enum ttt_status status = time_calls(call, block, 1, &seconds);
+    m->peak_rss_bytes = ttt_peak_rss_bytes();
+    for (m->calls = 1; status == TTT_OK && seconds < SHORTEST && m->calls < 1 << 20; m->calls *= 2)
+        status = time_calls(call, block, 2 * m->calls, &seconds);
+    return status == TTT_OK ? 0 : give_up(m, TTT_BENCH_FAILED, call->direction, status);
+}
+
+/* The repetitions, each a product of the peak and then the candidate.  `samples`: 3 x repetitions. */
+static void repeat(const struct ttt_bench *b, const struct ttt_call *call, struct ttt_tensors *block,
+                   const struct ttt_peak *peak, double *samples, struct ttt_measurement *m)
+{
+    const size_t n = (size_t)b->repetitions;
+    double *seconds = samples, *peak_seconds = samples + n, *share = samples + 2 * n;
+    for (size_t i = 0; i < n; i++) {
+        if (b->progress)
+            b->progress(b->progress_context, (int)i + 1);
+        peak_seconds[i] = ttt_peak_seconds(peak);
+        const enum ttt_status status = time_calls(call, block, m->calls, &seconds[i]);
+        if (status != TTT_OK) {
+            give_up(m, TTT_BENCH_FAILED, b->direction, status);
+            return;
+        }
+        seconds[i] /= m->calls;
+        share[i] = m->flops / seconds[i] / (peak->flops / peak_seconds[i]);
+    }
+    m->seconds = ttt_spread_of(seconds, n);
+    m->peak_seconds = ttt_spread_of(peak_seconds, n);
+    m->share = ttt_spread_of(share, n);
+}
+
+/* With the tensors made: warm up, then repeat beside the peak. */
+static int measure(const struct ttt_bench *b, struct ttt_tensors *block, struct ttt_measurement *m, char *error,
+                   size_t error_size)
+{
+    const struct ttt_call call = {b->candidate, b->direction, b->threads, 0};
+    m->inputs_hash = ttt_tensors_inputs_hash(block);
+    if (warm_up(&call, block, m) != 0)
+        return 0;
+    struct ttt_peak peak;
+    if (ttt_peak_open(&peak, b->candidate->types, b->threads, error, error_size) != 0)
+        return -1;
+    m->peak = peak.name;
+    m->peak_flops = peak.flops;
+    double *samples = calloc((size_t)b->repetitions, 3 * sizeof *samples);
+    if (samples)
+        repeat(b, &call, block, &peak, samples, m);
+    else
+        snprintf(error, error_size, "out of memory");
+    const int status = samples ? 0 : -1;
+    free(samples);
+    ttt_peak_close(&peak);
+    return status;
+}
+
+static unsigned roles_of(enum ttt_direction direction)
+{
+    const unsigned forward = 1u << TTT_ROLE_INPUT | 1u << TTT_ROLE_FORWARD_OUTPUT;
+    return direction == TTT_FORWARD ? forward : forward | 1u << TTT_ROLE_UPSTREAM | 1u << TTT_ROLE_BACKWARD_OUTPUT;
+}
+
+int ttt_bench_check(const struct ttt_bench *b, char *error, size_t error_size)
+{
+    const int64_t bytes = ttt_tensors_bytes(&b->c, b->c.shape.heads, b->candidate->types, roles_of(b->direction));
+    if (ttt_machine_fits("this case", bytes, error, error_size) != 0)
+        return -1;
+    return ttt_peak_check(b->threads, error, error_size);
+}
+
+int ttt_bench_run(const struct ttt_bench *b, struct ttt_measurement *m, char *error, size_t error_size)
+{
+    const struct ttt_candidate *c = b->candidate;
+    const struct ttt_mlp_shape *shape = &b->c.shape;
+    *m = (struct ttt_measurement){.bench = *b, .flops = ttt_flops(shape, b->direction), .workspace_bytes = -1};
+    /* The backward pass starts from what the forward pass saved. */
+    for (enum ttt_direction d = TTT_FORWARD; d <= b->direction; d++) {
+        const enum ttt_status status = c->supports(c->self, shape, d);
+        if (status != TTT_OK) {
+            give_up(m, TTT_BENCH_SKIPPED, d, status);
+            return 0;
+        }
+    }
+    if (c->workspace)
+        m->workspace_bytes = (int64_t)c->workspace(c->self, shape, b->direction, b->threads);
+    struct ttt_tensors block;
+    int status = ttt_tensors_make(&block, &b->c, 0, shape->heads, c->types, roles_of(b->direction), error, error_size);
+    if (status == 0)
+        status = measure(b, &block, m, error, error_size);
+    ttt_tensors_free(&block);
+    return status;
+}
+
+double ttt_measurement_us_per_mini_batch(const struct ttt_measurement *m)
+{
+    return 1e6 * m->seconds.median / (double)ttt_shape_mini_batches(&m->bench.c.shape);
+}
+
+double ttt_measurement_gflops(const struct ttt_measurement *m)
+{
+    return 1e-9 * m->flops / m->seconds.median;
+}
+
+double ttt_measurement_peak_gflops(const struct ttt_measurement *m)
+{
+    return 1e-9 * m->peak_flops / m->peak_seconds.median;
+}
