@@ -181,7 +181,7 @@ static void write_cell(FILE *out, const struct ttt_calibration_cell *cell)
             continue;
         fprintf(out, "               [%d] = {", t);
         for (int g = 0; g < TTT_GATES; g++)
-            fprintf(out, "%s%.9gf", g ? ", " : "", (double)cell->most[t][g] + 0.0);
+            fprintf(out, "%s%.8ef", g ? ", " : "", (double)cell->most[t][g]);
         fprintf(out, "}, /* %s */\n", ttt_tensor_info[t].name);
     }
     fprintf(out, "           },\n           .runs = {");
