@@ -48,13 +48,23 @@ static double largest(const struct ttt_calibration_cell *cell, enum ttt_tensor t
     return cell->runs[t] > 0 ? (double)cell->most[t][gate] : (double)NAN;
 }
 
-double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_types types, const struct ttt_case *c,
-                                 int any_distribution, enum ttt_tensor t, int gate)
+static double threshold_of(const struct ttt_calibration *table, int by_types, const struct ttt_case *c,
+                           int any_distribution, enum ttt_tensor t, int gate, int64_t elements)
 {
-    const int by_types = types == TTT_TYPES_F32 ? 0 : 1, size = ttt_class_of(&c->shape);
     double most = (double)NAN;
     for (int d = 0; d < TTT_DIST_COUNT; d++)
         if (any_distribution || d == (int)c->distribution)
-            most = fmax(most, largest(&table->cells[by_types][d][size], t, gate));
-    return table->margin * most;
+            most = fmax(most, largest(&table->cells[by_types][d][ttt_class_of(&c->shape)], t, gate));
+    return table->margin * most / ttt_gate_weight(gate, elements);
+}
+
+double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_types types, const struct ttt_case *c,
+                                 int any_distribution, enum ttt_tensor t, int gate, int64_t elements)
+{
+    const int g1 = gate > TTT_GATE_G2 ? gate - TTT_GATE_G3 + TTT_GATE_G1 : gate;
+    if (types == TTT_TYPES_F32)
+        return threshold_of(table, 0, c, any_distribution, t, gate, elements);
+    return ttt_gates_larger(threshold_of(table, 1, c, any_distribution, t, gate, elements),
+                            ttt_gates_scale(TTT_TYPES_F32) *
+                                threshold_of(table, 0, c, any_distribution, t, g1, elements));
 }

@@ -11,7 +11,7 @@
 #include "shapes.h"
 
 /* Raised whenever readings change their meaning: gates, groups, replicas, distributions or rounding points. */
-#define TTT_CALIBRATION_VERSION 1
+#define TTT_CALIBRATION_VERSION 2
 
 /* Error grows along the sequence and so do the extremes over more groups. */
 enum { TTT_CLASS_SHORT, TTT_CLASS_MEDIUM, TTT_CLASS_LONG, TTT_CLASS_COUNT }; /* NC <= 4, NC <= 16, more */
@@ -20,7 +20,7 @@ int ttt_class_of(const struct ttt_mlp_shape *shape);
 
 enum { TTT_CALIBRATED_TYPES = 2 }; /* TTT_TYPES_F32, TTT_TYPES_BF16 */
 
-/* The largest readings seen, and over how many runs; 0 runs: no reading. */
+/* The largest weighted readings seen (ttt_gate_weight), and over how many runs; 0 runs: no reading. */
 struct ttt_calibration_cell {
     float most[TTT_TENSOR_COUNT][TTT_GATES];
     int runs[TTT_TENSOR_COUNT];
@@ -29,7 +29,7 @@ struct ttt_calibration_cell {
 struct ttt_calibration {
     int version;
     int gates, tensors; /* dimensions that it was made for */
-    double margin;      /* threshold = margin x the largest reading */
+    double margin;      /* threshold = margin x the largest reading / weight of the group */
     uint64_t checksum;  /* of all that follows, and of the above */
     struct ttt_calibration_cell cells[TTT_CALIBRATED_TYPES][TTT_DIST_COUNT][TTT_CLASS_COUNT];
 };
@@ -42,9 +42,11 @@ uint64_t ttt_calibration_checksum(const struct ttt_calibration *table);
 /* 0, or -1 with one line in `error` when a table is stale or was edited. */
 int ttt_calibration_check(const struct ttt_calibration *table, char *error, size_t error_size);
 
-/* The threshold for a gate of a tensor of a case; NaN (which nothing passes) where no correct run has had a reading.
- * `any_distribution`: the data come from elsewhere; the largest threshold of all distributions. */
+/* The threshold for a gate of a tensor of a case over a group of `elements`; NaN (which nothing passes) where no
+ * correct run has had a reading.  A bfloat16 candidate may at least be off by what G1 allows a float one: where the
+ * bfloat16 operands cost nothing (a mean that is 0 by structure, say) all that is left is the order of its sums.
+ * `any_distribution`: the data come from elsewhere; the largest of all distributions. */
 double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_types types, const struct ttt_case *c,
-                                 int any_distribution, enum ttt_tensor t, int gate);
+                                 int any_distribution, enum ttt_tensor t, int gate, int64_t elements);
 
 #endif

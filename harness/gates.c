@@ -14,17 +14,23 @@ double ttt_gates_scale(enum ttt_types types)
     return types == TTT_TYPES_BF16 ? 1 : types == TTT_TYPES_F32 ? 0x1p-16 : 0x1p-45;
 }
 
-/* sigma_g^2 of a group of `elements`, whose head is `head`. */
-static double variance(const struct ttt_cost *cost, enum ttt_level level, int64_t i, const struct ttt_place *place)
+double ttt_gate_weight(int gate, int64_t elements)
 {
-    const struct ttt_groups *spread = &cost->spread;
-    const double samples = cost->replicas;
-    double group = spread->sums[level][i].square / (samples * (double)place->elements);
-    if (level != TTT_LEVEL_TENSOR) {
-        const struct ttt_place whole = ttt_groups_place(&spread->geometry, TTT_LEVEL_HEAD, place->head);
-        group = fmax(group, spread->sums[TTT_LEVEL_HEAD][place->head].square / (samples * (double)whole.elements));
-    }
-    return cost->scale * cost->scale * group + cost->rounding.sums[level][i].square / (double)place->elements;
+    const int64_t enough = gate >= TTT_GATE_G3 ? 4096 : TTT_GROUP_LEAST;
+    return elements >= enough ? 1 : sqrt((double)elements / (double)enough);
+}
+
+static double weighted(const struct ttt_reading *reading, int gate)
+{
+    return reading->value * ttt_gate_weight(gate, reading->place.elements);
+}
+
+void ttt_reading_keep(struct ttt_reading *reading, int gate, const struct ttt_reading *other)
+{
+    if (other->place.elements == 0 || isnan(reading->value))
+        return;
+    if (reading->place.elements == 0 || !(weighted(other, gate) <= weighted(reading, gate)))
+        *reading = *other;
 }
 
 /* error / sigma; 0 / 0 is no error. */
@@ -33,40 +39,104 @@ static double ratio(double error, double sigma)
     return error == 0 ? 0 : error / sigma;
 }
 
-static void keep(struct ttt_reading *reading, double value, const struct ttt_place *place)
+static void keep(struct ttt_reading *readings, int gate, double value, const struct ttt_place *place)
 {
-    if (!(value <= reading->value) || reading->place.elements == 0) {
-        reading->value = value;
-        reading->place = *place;
-    }
+    ttt_reading_keep(&readings[gate], gate, &(struct ttt_reading){.value = value, .place = *place});
 }
 
-/* The level at which G2 looks for single elements: the finest of whole rows that is judged at all. */
-static enum ttt_level level_of_g2(const struct ttt_geometry *g)
+/* G1 and G3 of one group. */
+static void read_means(const struct ttt_sums *error, double sigma, const struct ttt_place *place,
+                       struct ttt_reading *readings)
 {
-    for (enum ttt_level level = TTT_LEVEL_ROW; level > TTT_LEVEL_TENSOR; level--)
-        if (ttt_groups_place(g, level, 0).elements >= TTT_GROUP_LEAST)
-            return level;
-    return TTT_LEVEL_TENSOR;
+    const double n = (double)place->elements;
+    keep(readings, TTT_GATE_G1 + (int)place->level, ratio(sqrt(error->square / n), sigma), place);
+    keep(readings, TTT_GATE_G3 + (int)place->level, ratio(fabs(error->sum / n), sigma), place);
+}
+
+/* Mean square of s - r over a group of `elements`. */
+static double mean_spread(const struct ttt_sums *spread, int replicas, int64_t elements)
+{
+    return spread->square / ((double)replicas * (double)elements);
+}
+
+/* sigma of group `i` of a level. */
+static double sigma_of(const struct ttt_cost *cost, const struct ttt_place *place, int64_t i)
+{
+    const struct ttt_groups *spread = &cost->spread;
+    const struct ttt_place head = ttt_groups_place(&spread->geometry, TTT_LEVEL_HEAD, place->head);
+    const double group = mean_spread(&spread->sums[place->level][i], cost->replicas, place->elements);
+    const double least = mean_spread(&spread->sums[TTT_LEVEL_HEAD][place->head], cost->replicas, head.elements);
+    return sqrt(cost->scale * cost->scale * fmax(group, least) +
+                cost->rounding.sums[place->level][i].square / (double)place->elements);
+}
+
+/* Are the groups of this level those of a coarser one? */
+static int is_repeated(const struct ttt_groups *g, enum ttt_level level)
+{
+    return level > TTT_LEVEL_HEAD &&
+           g->count[level] == g->count[level == TTT_LEVEL_PIECE ? TTT_LEVEL_HEAD : TTT_LEVEL_PIECE];
+}
+
+/* The level at which G2 looks for single elements: the finest of whole rows that is read; TTT_LEVEL_TENSOR: none. */
+static enum ttt_level level_of_g2(const struct ttt_groups *g)
+{
+    enum ttt_level level = TTT_LEVEL_ROW;
+    while (level > TTT_LEVEL_TENSOR &&
+           (is_repeated(g, level) || ttt_groups_place(&g->geometry, level, 0).elements < TTT_GROUP_LEAST))
+        level--;
+    return level;
+}
+
+static void read_level(const struct ttt_groups *error, const struct ttt_cost *cost, enum ttt_level level,
+                       struct ttt_reading *readings)
+{
+    const int elementwise = level == level_of_g2(error);
+    for (int64_t i = 0; i < error->count[level]; i++) {
+        struct ttt_place place = ttt_groups_place(&error->geometry, level, i);
+        int64_t judged = i;
+        if (place.elements >= TTT_GROUP_LEAST) {
+            read_means(&error->sums[level][i], sigma_of(cost, &place, i), &place, readings);
+        } else if (elementwise) {
+            judged = place.head;
+            place = ttt_groups_place(&error->geometry, TTT_LEVEL_HEAD, judged);
+        }
+        if (elementwise)
+            keep(readings, TTT_GATE_G2, ratio(error->sums[level][i].max, sigma_of(cost, &place, judged)), &place);
+    }
 }
 
 void ttt_gates_read(const struct ttt_groups *error, const struct ttt_cost *cost, struct ttt_reading *readings)
 {
-    const enum ttt_level elementwise = level_of_g2(&error->geometry);
     for (int gate = 0; gate < TTT_GATES; gate++)
         readings[gate] = (struct ttt_reading){.value = 0};
-    for (enum ttt_level level = 0; level < TTT_LEVEL_COUNT; level++)
-        for (int64_t i = 0; i < error->count[level]; i++) {
-            const struct ttt_place place = ttt_groups_place(&error->geometry, level, i);
-            if (place.elements < TTT_GROUP_LEAST && level != TTT_LEVEL_TENSOR)
-                continue;
-            const struct ttt_sums *sums = &error->sums[level][i];
-            const double n = (double)place.elements, sigma = sqrt(variance(cost, level, i, &place));
-            keep(&readings[TTT_GATE_G1 + level], ratio(sqrt(sums->square / n), sigma), &place);
-            keep(&readings[TTT_GATE_G3 + level], ratio(fabs(sums->sum / n), sigma), &place);
-            if (level == elementwise)
-                keep(&readings[TTT_GATE_G2], ratio(sums->max, sigma), &place);
-        }
+    for (enum ttt_level level = TTT_LEVEL_HEAD; level < TTT_LEVEL_COUNT; level++)
+        if (!is_repeated(error, level))
+            read_level(error, cost, level, readings);
+}
+
+void ttt_total_add(struct ttt_total *total, const struct ttt_groups *error, const struct ttt_cost *cost)
+{
+    ttt_sums_add(&total->error, error->sums[TTT_LEVEL_TENSOR]);
+    ttt_sums_add(&total->spread, cost->spread.sums[TTT_LEVEL_TENSOR]);
+    ttt_sums_add(&total->rounding, cost->rounding.sums[TTT_LEVEL_TENSOR]);
+    total->elements += ttt_groups_place(&error->geometry, TTT_LEVEL_TENSOR, 0).elements;
+}
+
+void ttt_total_read(const struct ttt_total *total, int replicas, double scale, struct ttt_reading *readings)
+{
+    const struct ttt_place place = {.level = TTT_LEVEL_TENSOR, .elements = total->elements};
+    if (total->elements == 0)
+        return;
+    const double sigma = sqrt(scale * scale * mean_spread(&total->spread, replicas, total->elements) +
+                              total->rounding.square / (double)total->elements);
+    read_means(&total->error, sigma, &place, readings);
+    if (readings[TTT_GATE_G2].place.elements == 0)
+        keep(readings, TTT_GATE_G2, ratio(total->error.max, sigma), &place);
+}
+
+double ttt_gates_larger(double a, double b)
+{
+    return a >= b || isnan(a) ? a : b;
 }
 
 double ttt_gates_disagreement(const struct ttt_groups *spread, const struct ttt_groups *values, int replicas)
@@ -74,8 +144,7 @@ double ttt_gates_disagreement(const struct ttt_groups *spread, const struct ttt_
     double worst = 0;
     for (int64_t h = 0; h < spread->count[TTT_LEVEL_HEAD]; h++) {
         const double error = sqrt(spread->sums[TTT_LEVEL_HEAD][h].square / replicas);
-        const double value = ratio(error, sqrt(values->sums[TTT_LEVEL_HEAD][h].square));
-        worst = value > worst ? value : worst;
+        worst = ttt_gates_larger(worst, ratio(error, sqrt(values->sums[TTT_LEVEL_HEAD][h].square)));
     }
     return worst;
 }

@@ -135,7 +135,7 @@ void ttt_groups_free(struct ttt_groups *g)
     }
 }
 
-static void sums_add(struct ttt_sums *to, const struct ttt_sums *from)
+void ttt_sums_add(struct ttt_sums *to, const struct ttt_sums *from)
 {
     to->square += from->square;
     to->sum += from->sum;
@@ -215,13 +215,13 @@ static void add_piece(struct ttt_groups *g, const struct source *s, int64_t inde
             const int64_t column = tile * TTT_TILE, n = smaller(TTT_TILE, p.width - column);
             terms(s, p.first + r * p.width + column, n, x);
             const struct ttt_sums part = sums_of(n, x);
-            sums_add(&g->sums[TTT_LEVEL_TILE][p.first_tile + r / TTT_TILE * across + tile], &part);
-            sums_add(&row, &part);
+            ttt_sums_add(&g->sums[TTT_LEVEL_TILE][p.first_tile + r / TTT_TILE * across + tile], &part);
+            ttt_sums_add(&row, &part);
         }
-        sums_add(&g->sums[TTT_LEVEL_ROW][p.first_row + r], &row);
-        sums_add(&whole, &row);
+        ttt_sums_add(&g->sums[TTT_LEVEL_ROW][p.first_row + r], &row);
+        ttt_sums_add(&whole, &row);
     }
-    sums_add(&g->sums[TTT_LEVEL_PIECE][index], &whole);
+    ttt_sums_add(&g->sums[TTT_LEVEL_PIECE][index], &whole);
 }
 
 /* Heads and tensor follow from the pieces, in their order, so that threads change no bit. */
@@ -234,9 +234,9 @@ static void add_all(struct ttt_groups *g, const struct source *s)
     memset(g->sums[TTT_LEVEL_HEAD], 0, (size_t)g->count[TTT_LEVEL_HEAD] * sizeof *g->sums[TTT_LEVEL_HEAD]);
     *g->sums[TTT_LEVEL_TENSOR] = (struct ttt_sums){0, 0, 0};
     for (int64_t i = 0; i < pieces; i++)
-        sums_add(&g->sums[TTT_LEVEL_HEAD][i / g->geometry.pieces], &g->sums[TTT_LEVEL_PIECE][i]);
+        ttt_sums_add(&g->sums[TTT_LEVEL_HEAD][i / g->geometry.pieces], &g->sums[TTT_LEVEL_PIECE][i]);
     for (int64_t h = 0; h < g->geometry.heads; h++)
-        sums_add(g->sums[TTT_LEVEL_TENSOR], &g->sums[TTT_LEVEL_HEAD][h]);
+        ttt_sums_add(g->sums[TTT_LEVEL_TENSOR], &g->sums[TTT_LEVEL_HEAD][h]);
 }
 
 void ttt_groups_add(struct ttt_groups *g, const struct ttt_buffer *k, const struct ttt_buffer *r)

@@ -45,6 +45,7 @@ struct ttt_place {
 struct ttt_sums {
     double square, sum, max; /* sum of x^2, sum of x, max |x| */
 };
+void ttt_sums_add(struct ttt_sums *to, const struct ttt_sums *from);
 
 struct ttt_groups {
     struct ttt_geometry geometry;

@@ -69,7 +69,8 @@ static int note_disagreement(struct ttt_judge *j, enum ttt_tensor t, const struc
     const int status = ttt_groups_make(&values, t, shape);
     if (status == 0) {
         ttt_groups_add_values(&values, truth);
-        j->disagreement[t] = fmax(j->disagreement[t], ttt_gates_disagreement(spread, &values, TTT_REPLICAS));
+        j->disagreement[t] =
+            ttt_gates_larger(j->disagreement[t], ttt_gates_disagreement(spread, &values, TTT_REPLICAS));
         j->cost_square[t] += spread->sums[TTT_LEVEL_TENSOR]->square / TTT_REPLICAS;
         j->truth_square[t] += values.sums[TTT_LEVEL_TENSOR]->square;
     }
@@ -86,35 +87,35 @@ int ttt_judge_settle(struct ttt_judge *j, const struct ttt_tensors *truth)
     return 0;
 }
 
-/* Keep what exceeds the readings so far. */
-static void merge(struct ttt_reading *to, const struct ttt_reading *from, int64_t head0, int64_t heads,
-                  int64_t heads_total)
+/* The heads of a block's reading become those of the case. */
+static void merge(struct ttt_reading *to, const struct ttt_reading *from, const struct ttt_tensors *block)
 {
     for (int gate = 0; gate < TTT_GATES; gate++) {
-        if (from[gate].place.elements == 0 || (to[gate].place.elements > 0 && from[gate].value <= to[gate].value))
-            continue;
-        to[gate] = from[gate];
-        const int64_t batch = from[gate].place.head / heads;
-        to[gate].place.head = batch * heads_total + head0 + from[gate].place.head % heads;
+        struct ttt_reading reading = from[gate];
+        const int64_t heads = block->c.shape.heads, batch = reading.place.head / heads;
+        reading.place.head = batch * block->heads_total + block->head0 + reading.place.head % heads;
+        ttt_reading_keep(&to[gate], gate, &reading);
     }
 }
 
-static int read_tensor(enum ttt_tensor t, const struct ttt_mlp_shape *shape, const struct ttt_groups *spread,
+/* Errors of a tensor of a block: to be read below the level of the tensor (`readings` not NULL), and its sums. */
+static int read_tensor(enum ttt_tensor t, const struct ttt_mlp_shape *shape, struct ttt_cost *cost,
                        const struct ttt_buffer *k, const struct ttt_buffer *r, enum ttt_dtype dtype,
-                       enum ttt_types types, struct ttt_reading readings[TTT_GATES])
+                       struct ttt_reading *readings, struct ttt_total *total)
 {
     struct ttt_groups error;
-    struct ttt_cost cost = {.spread = *spread, .replicas = TTT_REPLICAS, .scale = ttt_gates_scale(types)};
     int status = ttt_groups_make(&error, t, shape);
-    if (ttt_groups_make(&cost.rounding, t, shape) != 0)
+    if (ttt_groups_make(&cost->rounding, t, shape) != 0)
         status = -1;
     if (status == 0) {
         ttt_groups_add(&error, k, r);
-        ttt_groups_add_rounding(&cost.rounding, r, dtype);
-        ttt_gates_read(&error, &cost, readings);
+        ttt_groups_add_rounding(&cost->rounding, r, dtype);
+        ttt_total_add(total, &error, cost);
+        if (readings)
+            ttt_gates_read(&error, cost, readings);
     }
     ttt_groups_free(&error);
-    ttt_groups_free(&cost.rounding);
+    ttt_groups_free(&cost->rounding);
     return status;
 }
 
@@ -125,31 +126,40 @@ int ttt_judge_read(const struct ttt_judge *j, const struct ttt_tensors *k, const
         struct ttt_reading readings[TTT_GATES];
         if (!(roles & 1u << ttt_tensor_info[t].role) || !is_output(t) || !by_block(j, t, truth))
             continue;
-        if (read_tensor(t, &truth->c.shape, &j->spread[t], &k->buffer[t], &truth->buffer[t], k->buffer[t].dtype,
-                        k->types, readings) != 0)
+        struct ttt_cost cost = {.spread = j->spread[t], .replicas = TTT_REPLICAS, .scale = ttt_gates_scale(k->types)};
+        if (read_tensor(t, &truth->c.shape, &cost, &k->buffer[t], &truth->buffer[t], k->buffer[t].dtype, readings,
+                        &judgement->total[t]) != 0)
             return -1;
-        merge(judgement->readings[t], readings, truth->head0, truth->c.shape.heads, truth->heads_total);
+        merge(judgement->readings[t], readings, truth);
     }
     return 0;
+}
+
+static int finish_token_eta(struct ttt_judge *j, const struct ttt_tally *tally, const struct ttt_mlp_shape *shape,
+                            enum ttt_types types, struct ttt_total *total)
+{
+    const enum ttt_tensor t = TTT_GRAD_TOKEN_ETA;
+    struct ttt_cost cost = {.replicas = TTT_REPLICAS, .scale = ttt_gates_scale(types)};
+    int status = ttt_groups_make(&cost.spread, t, shape);
+    for (int i = 0; i < TTT_REPLICAS && status == 0; i++)
+        ttt_groups_add(&cost.spread, &j->token_eta[i], &tally->sum_r);
+    if (status == 0)
+        status = note_disagreement(j, t, &cost.spread, &tally->sum_r, shape);
+    if (status == 0)
+        status = read_tensor(t, shape, &cost, &tally->sum_k, &tally->sum_r, tally->sum_dtype, NULL, total);
+    ttt_groups_free(&cost.spread);
+    return status;
 }
 
 int ttt_judge_finish(struct ttt_judge *j, const struct ttt_tally *tally, const struct ttt_mlp_shape *shape,
                      enum ttt_types types, struct ttt_judgement *judgement)
 {
-    const enum ttt_tensor t = TTT_GRAD_TOKEN_ETA;
-    if (!j->judged[t] || !tally->sum_k.data || !j->token_eta[0].data)
-        return 0;
-    struct ttt_groups spread;
-    int status = ttt_groups_make(&spread, t, shape);
-    for (int i = 0; i < TTT_REPLICAS && status == 0; i++)
-        ttt_groups_add(&spread, &j->token_eta[i], &tally->sum_r);
-    if (status == 0)
-        status = note_disagreement(j, t, &spread, &tally->sum_r, shape);
-    if (status == 0)
-        status = read_tensor(t, shape, &spread, &tally->sum_k, &tally->sum_r, tally->sum_dtype, types,
-                             judgement->readings[t]);
-    ttt_groups_free(&spread);
-    return status;
+    if (j->judged[TTT_GRAD_TOKEN_ETA] && tally->sum_k.data && j->token_eta[0].data &&
+        finish_token_eta(j, tally, shape, types, &judgement->total[TTT_GRAD_TOKEN_ETA]) != 0)
+        return -1;
+    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
+        ttt_total_read(&judgement->total[t], TTT_REPLICAS, ttt_gates_scale(types), judgement->readings[t]);
+    return 0;
 }
 
 double ttt_judge_cost(const struct ttt_judge *j, enum ttt_tensor t, enum ttt_types types)

@@ -25,6 +25,7 @@ struct ttt_judge {
 /* The largest readings of one contender so far; heads are those of the whole case. */
 struct ttt_judgement {
     struct ttt_reading readings[TTT_TENSOR_COUNT][TTT_GATES];
+    struct ttt_total total[TTT_TENSOR_COUNT]; /* the tensor as a whole is read after the last block */
 };
 
 /* `judged`: the tensors of which both the truth and outputs are there.  Free with ttt_judge_free. */
@@ -44,7 +45,8 @@ int ttt_judge_settle(struct ttt_judge *j, const struct ttt_tensors *truth);
 int ttt_judge_read(const struct ttt_judge *j, const struct ttt_tensors *k, const struct ttt_tensors *truth,
                    unsigned roles, struct ttt_judgement *judgement);
 
-/* After the last block, grad_L_token_eta from the contender's tally.  0, or -1 when memory cannot be had. */
+/* After the last block: the readings of whole tensors, and grad_L_token_eta from the contender's tally.
+ *  0, or -1 when memory cannot be had. */
 int ttt_judge_finish(struct ttt_judge *j, const struct ttt_tally *tally, const struct ttt_mlp_shape *shape,
                      enum ttt_types types, struct ttt_judgement *judgement);
 

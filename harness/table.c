@@ -62,25 +62,32 @@ void ttt_table_failures(FILE *out, const struct ttt_result *r)
     fprintf(out, "FAIL %s\n", r->repeat);
 }
 
-/* What this result does not say: tensors that cannot be judged, operands that cannot be seen. */
-static void put_limits(FILE *out, const struct ttt_result *r)
+/* "VACUOUS for XV, b1_init (constant), and the updated state (one mini-batch)"; 0 where the data sees all. */
+static int describe_blindness(const struct ttt_result *r, char line[TTT_TABLE_LINE])
 {
-    for (int i = 0; i < r->tensor_count; i++)
-        if (r->tensors[i].ill_conditioned)
-            fprintf(out, "  ILL-CONDITIONED %s: replicas of the contract disagree by more than half of it\n",
-                    ttt_tensor_info[r->tensors[i].tensor].name);
-    if (r->verdict != TTT_VACUOUS)
-        return;
-    const char *before = "  VACUOUS for";
+    size_t used = (size_t)snprintf(line, TTT_TABLE_LINE, "VACUOUS for");
+    int constant = 0;
     for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
-        if (r->blind[t]) {
-            fprintf(out, "%s %s", before, ttt_tensor_info[t].name);
-            before = ",";
+        if (r->blind[t])
+            used += (size_t)snprintf(line + used, TTT_TABLE_LINE - used, "%s %s", constant++ ? "," : "",
+                                     ttt_tensor_info[t].name);
+    if (constant)
+        used += (size_t)snprintf(line + used, TTT_TABLE_LINE - used, " (constant)");
+    if (r->one_mini_batch)
+        snprintf(line + used, TTT_TABLE_LINE - used, "%s the updated state (one mini-batch)", constant ? ", and" : "");
+    return constant || r->one_mini_batch;
+}
+
+int ttt_table_limit(const struct ttt_result *r, int i, char line[TTT_TABLE_LINE])
+{
+    for (int t = 0; t < r->tensor_count; t++)
+        if (r->tensors[t].ill_conditioned && i-- == 0) {
+            snprintf(line, TTT_TABLE_LINE,
+                     "ILL-CONDITIONED %s: replicas of the contract disagree by more than half of it",
+                     ttt_tensor_info[r->tensors[t].tensor].name);
+            return 1;
         }
-    fprintf(out, "%s%s\n", *before == ',' ? " (constant)" : before,
-            !r->one_mini_batch ? ""
-            : *before == ','   ? ", and the updated state (one mini-batch)"
-                               : " the updated state (one mini-batch)");
+    return i == 0 && (r->verdict == TTT_VACUOUS || r->verdict == TTT_ILL_CONDITIONED) && describe_blindness(r, line);
 }
 
 void ttt_table_result(FILE *out, const struct ttt_result *r)
@@ -96,7 +103,9 @@ void ttt_table_result(FILE *out, const struct ttt_result *r)
     else
         fprintf(out, "%-10s%-10s%9s%9s  %-24s", "-", "-", "-", "-", "-");
     fprintf(out, "%9.2f  %s\n", r->seconds, r->file ? r->file : subject);
-    put_limits(out, r);
+    char line[TTT_TABLE_LINE];
+    for (int i = 0; ttt_table_limit(r, i, line); i++)
+        fprintf(out, "  %s\n", line);
     for (int i = 0; i < r->check_count; i++)
         if (r->checks[i].verdict == TTT_SKIPPED)
             fprintf(out, "  SKIPPED %s: %s\n", r->checks[i].name, r->checks[i].detail);

@@ -14,6 +14,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +27,9 @@ static const char *const shapes[TTT_CLASS_COUNT][8] = {
     {"b1h1n192c64f64d256g2", "b2h2n40c16f16d64g2", "b1h2n60c16f32d128g1 causal=1", "b1h2n70c32f16d64g1",
      "b1h2n7c16f32d128g1 causal=1", "b2h3n33c9f24d40g3", "b1h2n64c16f32d96g2", "b1h1n48c16f64d256g1 causal=1"},
     {"b1h1n640c64f64d256g4", "b1h2n256c16f32d128g3", "b1h1n248c16f32d128g4 causal=1", "b2h1n200c16f16d64g5 causal=1",
-     "b1h2n90c9f20d40g2", "b1h1n160c16f64d256g16", "b1h2n120c12f32d64g4", "b1h1n144c16f32d96g2 causal=1"},
+     "b1h2n90c9f20d40g2", "b1h1n160c16f64d256g16 causal=1", "b1h1n320c64f128d512g4", "b1h1n144c16f32d96g2 causal=1"},
     {"b1h1n2048c64f64d256g16", "b1h1n512c16f32d128g8", "b1h1n1024c32f16d64g16", "b1h1n500c16f32d128g4 causal=1",
-     "b1h2n300c9f24d64g7", "b1h2n400c16f16d64g3 causal=1", "b1h1n288c16f64d256g4", "b1h3n340c20f20d80g5"},
+     "b1h2n300c9f24d64g7", "b1h2n400c16f16d64g3 causal=1", "b1h1n512c16f64d256g4 causal=1", "b1h3n340c20f20d80g5"},
 };
 
 static const double eps_of[] = {1e-6, 1e-8, 1e-5};
@@ -55,13 +56,14 @@ static int make_case(struct ttt_case *c, int distribution, int size, int64_t see
 {
     char text[TTT_CASE_TEXT];
     snprintf(text, sizeof text, "%s eps=%g dist=%s seed=%" PRId64 " state_grads=%d", shapes[size][seed % SHAPES],
-             eps_of[seed / SHAPES % 3], ttt_distribution_name[distribution], seed, (int)(seed / 2 % 2));
+             eps_of[seed / SHAPES % 3], ttt_distribution_name[distribution], seed, (int)(seed / (SHAPES * 3) % 2));
     return ttt_case_parse(text, c, error, error_size);
 }
 
-/* Keep the largest readings of one result. */
-static void keep_readings(struct ttt_calibration_cell *cell, const struct ttt_result *r)
+/* Keep the largest readings of one result.  0, or -1 when one is no number that a threshold could be made of. */
+static int keep_readings(struct ttt_calibration_cell *cell, const struct ttt_result *r)
 {
+    int status = 0;
     for (int i = 0; i < r->tensor_count; i++) {
         const struct ttt_tensor_result *t = &r->tensors[i];
         if (t->ill_conditioned)
@@ -70,10 +72,12 @@ static void keep_readings(struct ttt_calibration_cell *cell, const struct ttt_re
         for (int g = 0; g < t->gate_count; g++)
             for (int gate = 0; gate < TTT_GATES; gate++)
                 if (strcmp(t->gates[g].name, ttt_gate_name(gate)) == 0) {
-                    float *most = &cell->most[t->tensor][gate];
-                    *most = fmaxf(*most, (float)t->gates[g].value);
+                    const double value = t->gates[g].value * ttt_gate_weight(gate, t->gates[g].place.elements);
+                    status = isfinite(value) ? status : -1;
+                    cell->most[t->tensor][gate] = fmaxf(cell->most[t->tensor][gate], (float)value);
                 }
     }
+    return status;
 }
 
 /* How near one result came to its thresholds. */
@@ -94,6 +98,14 @@ static void keep_ratio(struct findings *f, const struct ttt_result *r)
     }
 }
 
+static int fail_reading(const struct ttt_result *r, char *error, size_t error_size)
+{
+    char text[TTT_CASE_TEXT];
+    ttt_case_format(&r->c, text);
+    snprintf(error, error_size, "%s: a reading of %s is not finite", text, r->candidate);
+    return -1;
+}
+
 static int run_one(const struct plan *plan, struct findings *f, int distribution, int size, int64_t seed)
 {
     char error[1024];
@@ -107,8 +119,8 @@ static int run_one(const struct plan *plan, struct findings *f, int distribution
     for (int i = 0; i < TTT_CALIBRATED_TYPES && status == 0; i++) {
         if (plan->false_alarms)
             keep_ratio(f, &results[i]);
-        else
-            keep_readings(&f->cells[i][distribution][size], &results[i]);
+        else if (keep_readings(&f->cells[i][distribution][size], &results[i]) != 0)
+            status = fail_reading(&results[i], error, sizeof error);
         ttt_result_free(&results[i]);
     }
     if (status != 0)
@@ -121,6 +133,7 @@ static int run_one(const struct plan *plan, struct findings *f, int distribution
 static void work(const struct plan *plan, struct findings *f, int job)
 {
     const int64_t first = plan->false_alarms ? 2000000 : 1000000;
+    omp_set_num_threads(1); /* there is a process for each processor */
     for (int distribution = 0; distribution < TTT_DIST_COUNT; distribution++)
         for (int size = 0; size < TTT_CLASS_COUNT; size++)
             for (int64_t seed = job; seed < plan->seeds && !f->failed; seed += plan->jobs)

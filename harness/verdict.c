@@ -37,7 +37,8 @@ void ttt_verdict_tensor(struct ttt_tensor_result *t, const struct ttt_evidence *
         const struct ttt_reading *reading = &e->readings[gate];
         if (reading->place.elements > 0)
             add_gate(t, ttt_gate_name(gate), reading->value,
-                     ttt_calibration_threshold(&ttt_calibration_table, e->types, e->c, e->from_file, t->tensor, gate),
+                     ttt_calibration_threshold(&ttt_calibration_table, e->types, e->c, e->from_file, t->tensor, gate,
+                                               reading->place.elements),
                      "the largest of correct runs times the margin", &reading->place);
     }
 }
