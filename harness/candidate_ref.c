@@ -110,6 +110,11 @@ static struct reference replica = {
     .exact_outputs = 1,
 };
 
+static struct reference c128 = {
+    .query = {ttt_ref_mlp_forward_workspace_c128, NULL},
+    .forward = ttt_ref_mlp_forward_c128,
+};
+
 const struct ttt_candidate ttt_candidate_ref_f64 = {
     .abi = TTT_CANDIDATE_ABI,
     .name = "ref-f64",
@@ -170,6 +175,17 @@ const struct ttt_candidate *ttt_candidate_replica(uint64_t seed)
     replica.stochastic_seed = seed;
     return &candidate;
 }
+
+const struct ttt_candidate ttt_candidate_ref_c128 = {
+    .abi = TTT_CANDIDATE_ABI,
+    .name = "ref-c128",
+    .about = "ref-f64 in complex double, forward only",
+    .types = TTT_TYPES_F64,
+    .deterministic = 1,
+    .self = &c128,
+    .forward = reference_forward,
+    .close = reference_close,
+};
 
 const char *ttt_candidate_status(enum ttt_status status)
 {

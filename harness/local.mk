@@ -19,6 +19,8 @@ harness_libttt_harness_la_SOURCES = \
 	harness/flops.c harness/flops.h \
 	harness/gates.c harness/gates.h \
 	harness/given.c harness/given.h \
+	harness/gradcheck.c harness/gradcheck.h \
+	harness/gradproof.c harness/gradproof.h \
 	harness/groups.c harness/groups.h \
 	harness/json.c harness/json.h \
 	harness/judge.c harness/judge.h \
@@ -29,6 +31,9 @@ harness_libttt_harness_la_SOURCES = \
 	harness/peak.c harness/peak.h \
 	harness/progress.c harness/progress.h \
 	harness/relations.c harness/relations.h \
+	harness/relations_heads.c \
+	harness/relations_resume.c \
+	harness/relations_values.c \
 	harness/report.c harness/report.h \
 	harness/result.c harness/result.h \
 	harness/rng.c harness/rng.h \
@@ -46,6 +51,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/tensors.c harness/tensors.h \
 	harness/text.c harness/text.h \
 	harness/tier0.c harness/tier0.h \
+	harness/trial.c harness/trial.h \
 	harness/vacuity.c harness/vacuity.h \
 	harness/verdict.c harness/verdict.h
 

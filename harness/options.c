@@ -24,7 +24,9 @@ static const char help[] =
     "  --suite smoke|standard|release     seconds, minutes, hours\n"
     "  --case 'CASE'      one case, as a FAIL line prints it, e.g.\n"
     "                     'b1h2n192c64f64d256g4 eps=1e-6 dist=model seed=7'; repeatable\n"
-    "  --vectors FILE|DIR .safetensors whose outputs are the truth; also tries resumed runs and other group sizes\n"
+    "  --vectors FILE|DIR .safetensors whose outputs are the truth\n"
+    "  --prove-gradients  instead: check the gradients of the double-precision reference against derivatives of its\n"
+    "                     forward pass by the complex step and by Taylor remainders\n"
     "  --direction forward|backward|both\n"
     "  --causal           with --case: in the causal form; else: only cases of the causal form\n"
     "  --seed N           of the generated data, instead of those of the cases\n"
@@ -60,7 +62,8 @@ enum {
     THREADS = 1 << 12,
     QUIET = 1 << 13,
     HELP = 1 << 14,
-    VERSION_OPTION = 1 << 15
+    VERSION_OPTION = 1 << 15,
+    GRADIENTS = 1 << 16
 };
 
 static const struct option long_options[] = {
@@ -70,6 +73,7 @@ static const struct option long_options[] = {
     {"vectors", required_argument, NULL, VECTORS},
     {"dump", required_argument, NULL, DUMP},
     {"judge", required_argument, NULL, JUDGE},
+    {"prove-gradients", no_argument, NULL, GRADIENTS},
     {"direction", required_argument, NULL, DIRECTION},
     {"causal", no_argument, NULL, CAUSAL},
     {"json", required_argument, NULL, JSON},
@@ -90,6 +94,7 @@ static const struct {
     int allowed;
 } modes[] = {
     {LIST, TTT_MODE_LIST, 0},
+    {GRADIENTS, TTT_MODE_GRADIENTS, JSON | QUIET},
     {DUMP, TTT_MODE_DUMP, CASE | CANDIDATE | DIRECTION | CAUSAL | SEED | THREADS | QUIET},
     {JUDGE, TTT_MODE_JUDGE, DIRECTION | JSON | JUNIT | THREADS | QUIET},
     {VECTORS, TTT_MODE_VECTORS, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | THREADS | QUIET},

@@ -10,7 +10,15 @@
 #include "suite.h"
 #include <stddef.h>
 
-enum ttt_mode { TTT_MODE_SUITE, TTT_MODE_CASES, TTT_MODE_VECTORS, TTT_MODE_JUDGE, TTT_MODE_DUMP, TTT_MODE_LIST };
+enum ttt_mode {
+    TTT_MODE_SUITE,
+    TTT_MODE_CASES,
+    TTT_MODE_VECTORS,
+    TTT_MODE_JUDGE,
+    TTT_MODE_DUMP,
+    TTT_MODE_GRADIENTS,
+    TTT_MODE_LIST
+};
 
 struct ttt_options {
     enum ttt_mode mode;

@@ -80,6 +80,28 @@ static json_t *result_json(const struct ttt_result *r)
     return object;
 }
 
+static json_t *gradient_row_json(const struct ttt_gradproof_row *row)
+{
+    char worst[TTT_CASE_TEXT];
+    ttt_case_format(&row->worst, worst);
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:i, s:s}", "form", row->causal ? "causal" : "non-causal",
+                     "distribution", ttt_distribution_name[row->distribution], "input",
+                     ttt_tensor_info[row->input].name, "verdict", ttt_verdict_name[row->verdict], "ratio",
+                     ttt_json_number(row->found.ratio), "checks", row->found.checked, "slope",
+                     row->found.slopes > 0 ? ttt_json_number(row->found.slope) : json_null(), "slopes",
+                     row->found.slopes, "worst", worst);
+}
+
+static json_t *gradients_json(const struct ttt_gradproof *proof)
+{
+    json_t *rows = json_array();
+    for (int i = 0; i < proof->count; i++)
+        json_array_append_new(rows, gradient_row_json(&proof->rows[i]));
+    return json_pack("{s:o, s:o, s:o, s:i, s:o}", "bound", ttt_json_number(TTT_GRADPROOF_RATIO), "slope_bound",
+                     ttt_json_number(TTT_GRADPROOF_SLOPE), "ratio", ttt_json_number(proof->ratio), "cases",
+                     proof->cases, "rows", rows);
+}
+
 static json_t *summary_json(const struct ttt_summary *s)
 {
     json_t *object = json_object();
@@ -98,6 +120,8 @@ int ttt_report_write(FILE *out, const struct ttt_summary *s)
     json_t *root = ttt_json_head(TTT_REPORT_SCHEMA, "ttt-verify", s->command, s->started);
     json_object_set_new(root, "notice", json_string(ttt_verdict_notice));
     json_object_set_new(root, "cases", cases);
+    if (s->gradients)
+        json_object_set_new(root, "gradient_proof", gradients_json(s->gradients));
     json_object_set_new(root, "summary", summary_json(s));
     return ttt_json_write(out, root);
 }

@@ -7,6 +7,9 @@
  *              tensors: [ { name, rel_l2, max_abs, max_ulp, bias, worst, gates: [ { name, verdict, value, bound,
  *                           formula } ] } or { name, skipped } ],
  *              checks: [ { name, verdict, detail } ], seconds, repeat } ],
+ *   gradient_proof (of a run that proves gradients, and then `cases` is empty):
+ *     { bound, slope_bound, ratio, cases,
+ *       rows: [ { form, distribution, input, verdict, ratio, checks, slope, slopes, worst } ] },
  *   summary: { PASS, FAIL, SKIPPED, seconds, peak_rss_bytes }
  *
  * JSON has no NaN and no infinity: such numbers are the strings "nan", "inf", "-inf".

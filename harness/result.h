@@ -57,7 +57,7 @@ struct ttt_check {
     char detail[TTT_DETAIL_TEXT]; /* what was found, or why it was skipped; "" when there is nothing to say */
 };
 
-#define TTT_RESULT_CHECKS 10
+#define TTT_RESULT_CHECKS 24
 
 struct ttt_result {
     struct ttt_case c;

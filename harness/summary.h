@@ -6,6 +6,7 @@
 #define TTT_HARNESS_SUMMARY_H
 
 #include "clock.h"
+#include "gradproof.h"
 #include "result.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +17,7 @@ struct ttt_summary {
     double seconds;
     const struct ttt_result *results;
     size_t count;
+    const struct ttt_gradproof *gradients; /* NULL: not proven in this run */
     int64_t peak_rss_bytes;
     size_t by_verdict[TTT_VERDICT_COUNT];
 };

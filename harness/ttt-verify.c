@@ -118,8 +118,9 @@ static int run_job(struct session *s, const struct ttt_job *job, struct ttt_safe
         s->done++;
         if (!results[i].repeat || (job->path && !results[i].file))
             return fail(s, "out of memory");
-        if (run.truth_in_file &&
-            ttt_relations_run(&run, s->contenders[i].candidate, &results[i], s->error, sizeof s->error) != 0)
+        const struct ttt_candidate *candidate = s->contenders[i].candidate;
+        if (candidate && (run.truth_in_file || ttt_relations_suit(&run.c)) &&
+            ttt_relations_run(&run, candidate, &results[i], s->error, sizeof s->error) != 0)
             return -1;
     }
     return 0;
@@ -196,6 +197,34 @@ static int verify(struct session *s, struct ttt_summary *summary)
     return summary->by_verdict[TTT_FAIL] > 0 ? EXIT_FAILED : EXIT_PASSED;
 }
 
+/* Prove the gradients of the reference; the exit status, or -1 with a line in s->error. */
+static int prove(struct session *s, struct ttt_summary *summary)
+{
+    const struct ttt_options *o = s->o;
+    struct ttt_gradproof proof = {.count = 0};
+    if (o->json && ttt_output_open(&s->json, o->json, s->error, sizeof s->error) != 0)
+        return -1;
+    const int status = ttt_gradproof_run(&proof, &s->progress, s->error, sizeof s->error);
+    ttt_progress_clear(&s->progress);
+    if (status != 0)
+        return -1;
+    ttt_gradproof_judge(&proof);
+    summary->gradients = &proof;
+    memcpy(summary->by_verdict, proof.by_verdict, sizeof proof.by_verdict);
+    summary->seconds = ttt_progress_seconds(&s->progress);
+    summary->peak_rss_bytes = ttt_peak_rss_bytes();
+    ttt_gradproof_print(stdout, &proof, o->quiet);
+    if (!o->quiet)
+        printf("\n%zu gradients proven, %zu not, on %d cases in %.1f s; the worst ratio is %.2g (bound %g)\n",
+               proof.by_verdict[TTT_PASS], proof.by_verdict[TTT_FAIL], proof.cases, summary->seconds, proof.ratio,
+               TTT_GRADPROOF_RATIO);
+    const int written = write_reports(s, summary);
+    summary->gradients = NULL;
+    if (written != 0)
+        return -1;
+    return proof.by_verdict[TTT_FAIL] > 0 ? EXIT_FAILED : EXIT_PASSED;
+}
+
 static void session_free(struct session *s)
 {
     for (size_t i = 0; i < s->done; i++)
@@ -252,7 +281,9 @@ static int run_program(const struct ttt_options *o, const char *command)
     if (o->mode == TTT_MODE_LIST)
         list();
     else
-        status = o->mode == TTT_MODE_DUMP ? dump(&s) : verify(&s, &summary);
+        status = o->mode == TTT_MODE_DUMP        ? dump(&s)
+                 : o->mode == TTT_MODE_GRADIENTS ? prove(&s, &summary)
+                                                 : verify(&s, &summary);
     session_free(&s);
     if (status < 0)
         fprintf(stderr, "ttt-verify: %s\n", s.error);

@@ -44,7 +44,8 @@ TTT_REF_CLONES static void R(gelu_rows)(uint32_t rounding, int64_t rows, int64_t
     for (int64_t r = 0; r < rows; r++) {
 #pragma omp simd
         for (int64_t d = 0; d < D; d++)
-            X2q[r * D + d] = Q(rounding, R(gelu)(Z[r * D + d] + b[d]).value);
+            X2q[r * D + d] = R(gelu)(Z[r * D + d] + b[d]).value;
+        R(operand)(rounding, D, X2q + r * D, X2q + r * D);
     }
 }
 
@@ -58,9 +59,10 @@ TTT_REF_CLONES static void R(gelu_slope_rows)(uint32_t rounding, int64_t rows, i
             const real z = Z[r * D + d] + b[d];
             const struct gelu g = R(gelu)(z);
             Z[r * D + d] = z;
-            X2q[r * D + d] = Q(rounding, g.value);
+            X2q[r * D + d] = g.value;
             slope[r * D + d] = g.first;
         }
+        R(operand)(rounding, D, X2q + r * D, X2q + r * D);
     }
 }
 
@@ -75,13 +77,12 @@ TTT_REF_CLONES static void R(gelu_recall)(uint32_t rounding, int64_t rows, int64
 #pragma omp simd
         for (int64_t i = r * D; i < (r + 1) * D; i++) {
             const struct gelu g = R(gelu)(Z1[i]);
-            const real gz = gX2[i] * g.first;
             X2[i] = g.value;
-            X2q[i] = Q(rounding, g.value);
-            gZ1[i] = gz;
-            gZ1q[i] = Q(rounding, gz);
+            gZ1[i] = gX2[i] * g.first;
             slope[i] = g.first;
             bend[i] = gX2[i] * g.second; /* gX2 gelu''(Z1) */
         }
+        R(operand)(rounding, D, X2 + r * D, X2q + r * D);
+        R(operand)(rounding, D, gZ1 + r * D, gZ1q + r * D);
     }
 }

@@ -13,8 +13,9 @@ static inline void R(matmul)(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int64_t m, 
     (CblasRowMajor, ta, tb, (int)m, (int)n, (int)k, SCALAR(alpha), A, (int)lda, B, (int)ldb, SCALAR(beta), C, (int)ldc);
 }
 
-/* x as an operand: x itself where nothing rounds, else its rounded copy. */
-static inline const real *R(operand)(uint32_t rounding, int64_t n, const real *x, real *copy)
+/* x as an operand: x itself where nothing rounds, else its rounded copy (in place, too).  In longer loops than this one
+ * the compiler would compute both ways of rounding for each element: they call it row by row. */
+TTT_REF_INLINE const real *R(operand)(uint32_t rounding, int64_t n, const real *x, real *copy)
 {
     if (!ROUNDS)
         return x;
@@ -66,8 +67,9 @@ TTT_REF_CLONES static void R(operand_product_rows)(uint32_t rounding, int64_t ro
             const real g = x[r * n + i] * y[r * n + i], v = eta[r] * g;
             y[r * n + i] = g;
             sum[i] += v;
-            xq[r * n + i] = Q(rounding, v);
+            xq[r * n + i] = v;
         }
+        R(operand)(rounding, n, xq + r * n, xq + r * n);
     }
 }
 
@@ -95,8 +97,9 @@ TTT_REF_CLONES static void R(operand_dZ1_rows)(uint32_t rounding, int64_t rows, 
         for (int64_t i = 0; i < n; i++) {
             const real v = u[r * n + i] * y[r * n + i] + x[r * n + i] * slope[r * n + i];
             sum[i] += v;
-            y[r * n + i] = Q(rounding, v);
+            y[r * n + i] = v;
         }
+        R(operand)(rounding, n, y + r * n, y + r * n);
     }
 }
 

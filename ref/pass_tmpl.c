@@ -34,26 +34,37 @@ struct pass {
     uint32_t rounding;
 };
 
-/* Share the heads out over teams of threads.  How many threads there are, and how they are cut into teams, decides only
- * who computes a part. */
+/* Heads [first, end), on teams as large as the threads of the region and the parts of a stage make them. */
+static void R(run_on_teams)(const struct pass *p, int64_t first, int64_t end, int teams)
+{
+    const int given = omp_get_num_threads(), me = omp_get_thread_num(), parts = ttt_ref_parts(p->shape);
+    const int members = given / teams < parts ? given / teams : parts;
+#pragma omp single
+    for (int t = 0; t < teams; t++) {
+        p->shared.works[t].team.members = members;
+        atomic_init(&p->shared.works[t].team.arrived, 0);
+        atomic_init(&p->shared.works[t].team.round, 0);
+    }
+    for (int64_t bh = first + me / members; me < teams * members && bh < end; bh += teams)
+        p->kind->head(p, &p->shared.works[me / members], bh, me % members);
+#pragma omp barrier
+}
+
+/* Share the heads out over teams of threads: as many whole rounds as there are, then the heads that are left over, on
+ * larger teams.  How many threads there are, and how they are cut into teams, decides only who computes a part. */
 static void R(run_heads)(const struct pass *p, int teams, int threads)
 {
     const int64_t heads = p->shape->batch * p->shape->heads;
     const int parts = ttt_ref_parts(p->shape);
-    const int wanted = threads / teams < parts ? threads / teams : parts;
-#pragma omp parallel num_threads(teams *wanted)
+    const int members = threads / teams < parts ? threads / teams : parts;
+#pragma omp parallel num_threads(teams *members)
     {
         /* OpenMP may give fewer threads than asked for. */
-        const int given = omp_get_num_threads(), me = omp_get_thread_num();
-        const int used = given < teams ? given : teams, members = given / used < wanted ? given / used : wanted;
-#pragma omp single
-        for (int t = 0; t < used; t++) {
-            p->shared.works[t].team.members = members;
-            atomic_init(&p->shared.works[t].team.arrived, 0);
-            atomic_init(&p->shared.works[t].team.round, 0);
-        }
-        for (int64_t bh = me / members; me < used * members && bh < heads; bh += used)
-            p->kind->head(p, &p->shared.works[me / members], bh, me % members);
+        const int used = omp_get_num_threads() < teams ? omp_get_num_threads() : teams;
+        const int left = (int)(heads % used);
+        R(run_on_teams)(p, 0, heads - left, used);
+        if (left > 0)
+            R(run_on_teams)(p, heads - left, heads, left);
     }
 }
 

@@ -10,10 +10,10 @@
 #include <omp.h>
 #include <string.h>
 
+#include "linear_tmpl.c"
+
 #include "gelu_tmpl.c"
 #include "norm_tmpl.c"
-
-#include "linear_tmpl.c"
 
 #include "step_tmpl.c"
 

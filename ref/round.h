@@ -34,10 +34,9 @@ static inline uint32_t ttt_rounding_seed(uint64_t seed)
     return seed ? (uint32_t)(mixed >> 32) | 1u : 0;
 }
 
-/* An operand: to nearest for seed 0, else up or down with the probability that makes its mean exact.  The random bits
- * come from the seed and the value itself, so that they depend on nothing else and equal values round alike, as they do
- * in a kernel. */
-static inline float ttt_round_operand(uint32_t seed, float x)
+/* Up or down with the probability that makes the mean exact.  The random bits come from the seed and the value itself,
+ * so that they depend on nothing else and equal values round alike, as they do in a kernel. */
+static inline float ttt_round_drawn(uint32_t seed, float x)
 {
     uint32_t u;
     memcpy(&u, &x, sizeof u);
@@ -45,10 +44,16 @@ static inline float ttt_round_operand(uint32_t seed, float x)
     h = (h ^ (h >> 15)) * 0x85ebca6bu;
     h = (h ^ (h >> 13)) * 0xc2b2ae35u;
     const uint32_t drawn = (u + (h >> 16)) & 0xffff0000u;
-    const uint32_t chosen = seed && x - x == 0 ? drawn : ttt_round_bits(x);
+    const uint32_t chosen = x - x == 0 ? drawn : ttt_round_bits(x);
     float y;
     memcpy(&y, &chosen, sizeof y);
     return y;
+}
+
+/* An operand: to nearest for seed 0, else drawn. */
+static inline float ttt_round_operand(uint32_t seed, float x)
+{
+    return seed ? ttt_round_drawn(seed, x) : ttt_round_bf16(x);
 }
 
 /* The bfloat16 nearest to x, as its 16 bits. */

@@ -88,7 +88,7 @@ static inline int64_t R(cut)(int64_t n, int part, int parts)
 }
 
 /* Rows [r0, r1), `width` elements each, of a token tensor become readable as `real`. */
-static void R(load)(const struct tokens *t, int64_t width, int64_t r0, int64_t r1)
+TTT_REF_CLONES static void R(load)(const struct tokens *t, int64_t width, int64_t r0, int64_t r1)
 {
 #if ROUNDS
     const token *x = t->data;
@@ -100,7 +100,8 @@ static void R(load)(const struct tokens *t, int64_t width, int64_t r0, int64_t r
 }
 
 /* Rows [r0, r1) of x go to a token tensor of the caller. */
-static void R(store)(const struct step *s, void *data, int64_t width, int64_t r0, int64_t r1, const real *x)
+TTT_REF_CLONES static void R(store)(const struct step *s, void *data, int64_t width, int64_t r0, int64_t r1,
+                                    const real *x)
 {
     const int64_t first = r0 * width, n = (r1 - r0) * width;
 #if ROUNDS
@@ -116,8 +117,8 @@ static void R(store)(const struct step *s, void *data, int64_t width, int64_t r0
 }
 
 /* Operand copies of hidden units [d0, d1) of W1 and W2 (nothing to do where nothing rounds). */
-static void R(state_operands)(const struct step *s, int64_t d0, int64_t d1, const struct state *S,
-                              const struct state *Sq)
+TTT_REF_CLONES static void R(state_operands)(const struct step *s, int64_t d0, int64_t d1, const struct state *S,
+                                             const struct state *Sq)
 {
     if (!ROUNDS)
         return;

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Each program's man page explains exactly the options that its --help names.
+# Each installed program has a man page, which explains exactly the options that its --help names.
 set -u
 srcdir=${TTT_SRCDIR:-.} builddir=${TTT_BUILDDIR:-.}
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 failed=0
 
-for page in "$srcdir"/man/*.1; do
-    program=$(basename "$page" .1)
+for program in $TTT_PROGRAMS; do
+    page=$srcdir/man/$program.1
     "$builddir/$program" --help >"$scratch/help" || failed=1
     grep -oE -e '--[a-z][a-z-]*' "$scratch/help" | sort -u >"$scratch/said"
     sed -n 's/^\.It Fl Fl \([a-z-]*\).*/--\1/p' "$page" | sort -u >"$scratch/explained"

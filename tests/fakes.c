@@ -25,6 +25,44 @@ static void flip(void *element)
     *byte ^= 1;
 }
 
+/* What violates an exact relation. */
+static void plant_forward(const struct fake *f, const struct ttt_mlp_shape *s, const struct ttt_mlp_forward_args *args)
+{
+    const size_t tokens = tokens_of(s), token = token_size(f), state = state_size(f);
+    const size_t head = (size_t)(s->seq_len * s->head_dim) * token;
+    const char *last_value = (const char *)args->XV + head - token, *other_key = (const char *)args->XK + head;
+    const size_t states = (size_t)(s->batch * s->heads * s->head_dim * s->hidden_dim);
+    const int64_t mini_batches = (s->seq_len - 1) / s->mini_batch_size + 1;
+    const size_t checkpoints = (size_t)((mini_batches - 1) / s->checkpoint_group_size + 1);
+    if (f->fault == FAULT_OTHER_HEAD && tokens * token > head)
+        *(unsigned char *)args->XQW ^= (unsigned char)other_key[token - 2];
+    if (f->fault == FAULT_LATER_TOKEN)
+        *(unsigned char *)args->XQW ^= (unsigned char)last_value[token - 2];
+    if (f->fault == FAULT_LATER_STATE)
+        *(unsigned char *)args->b2_checkpoints ^= (unsigned char)last_value[token - 2];
+    if (f->fault == FAULT_STATE)
+        flip(args->W1_last);
+    if (f->fault == FAULT_CHECKPOINT_STATE)
+        flip((char *)args->W2_checkpoints + (states * checkpoints - 1) * state);
+}
+
+static void plant_backward(const struct fake *f, const struct ttt_mlp_shape *s,
+                           const struct ttt_mlp_backward_args *args)
+{
+    const size_t tokens = tokens_of(s), token = token_size(f), state = state_size(f);
+    if (f->fault == FAULT_PLACE)
+        flip(args->grad_L_ttt_norm_weight);
+    for (size_t i = 0; f->fault == FAULT_SIGN && i < tokens; i++) {
+        unsigned char *x = (unsigned char *)args->grad_L_XQ + i * token;
+        if (!(x[token - 1] & 0x80))
+            x[0] |= 1;
+    }
+    if (f->fault == FAULT_EPSILON && state == 4)
+        *(float *)args->grad_L_b1_init += 1e-3F;
+    else if (f->fault == FAULT_EPSILON)
+        *(double *)args->grad_L_b1_init += 1e-3;
+}
+
 static enum ttt_status fake_supports(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction)
 {
     const struct fake *f = self;
@@ -60,6 +98,7 @@ static enum ttt_status fake_forward(void *self, const struct ttt_mlp_shape *shap
         memset(args->b1_checkpoints, 0x3F, (size_t)shape->hidden_dim * state_size(f));
     if (f->fault == FAULT_LENGTH && shape->seq_len % 2 == 0)
         flip(args->XQW);
+    plant_forward(f, shape, args);
     return status;
 }
 
@@ -95,6 +134,7 @@ static enum ttt_status fake_backward(void *self, const struct ttt_mlp_shape *sha
         flip((char *)(uintptr_t)args->b2_checkpoints);
     if (f->fault == FAULT_SCALE)
         scale_head(f, shape, args->grad_L_XK);
+    plant_backward(f, shape, args);
     return status;
 }
 

@@ -25,6 +25,14 @@ enum fault {
     FAULT_NOTHING,            /* supports nothing */
     FAULT_BAD_CHECKPOINTS,    /* the forward pass writes wrong checkpoints, the last state is right */
     FAULT_LENGTH,             /* XQW depends on seq_len in its last bits: a resumed run differs */
+    FAULT_PLACE,              /* the last bit of grad_L_ttt_norm_weight depends on where its head lies */
+    FAULT_OTHER_HEAD,         /* XQW of the first head depends on XK of the second */
+    FAULT_LATER_TOKEN,        /* XQW of the first token depends on XV of the last */
+    FAULT_LATER_STATE,        /* the first b2_checkpoints depends on XV of the last token */
+    FAULT_STATE,              /* W1_last moves by a last bit, whatever eta is */
+    FAULT_CHECKPOINT_STATE,   /* the same of the last W2_checkpoints */
+    FAULT_SIGN,               /* positive elements of grad_L_XQ are a last bit too large, negative ones are right */
+    FAULT_EPSILON,            /* something small is added to grad_L_b1_init */
     FAULT_COUNT
 };
 

@@ -4,10 +4,14 @@
 
 LDADD = harness/libttt_harness.la ref/libttt_ref.la $(CHECK_LIBS)
 
+# OMP_WAIT_POLICY: tests run side by side, with more threads than cores; threads that wait by spinning would take the
+# cores from those that work.
 AM_TESTS_ENVIRONMENT = \
+	OMP_WAIT_POLICY=passive; export OMP_WAIT_POLICY; \
 	TTT_SRCDIR='$(abs_top_srcdir)'; TTT_BUILDDIR='$(abs_top_builddir)'; TTT_VECTORS='$(abs_top_srcdir)/tests/vectors'; \
+	TTT_PROGRAMS='$(bin_PROGRAMS)'; \
 	CC='$(CC)'; CXX17='$(CXX17)'; SANITIZE_CFLAGS='$(SANITIZE_CFLAGS)'; MAKE='$(MAKE)'; \
-	export TTT_SRCDIR TTT_BUILDDIR TTT_VECTORS CC CXX17 SANITIZE_CFLAGS MAKE;
+	export TTT_SRCDIR TTT_BUILDDIR TTT_VECTORS TTT_PROGRAMS CC CXX17 SANITIZE_CFLAGS MAKE;
 
 TESTS += $(check_PROGRAMS) $(check_scripts)
 TEST_EXTENSIONS = .sh
@@ -62,6 +66,11 @@ tests_test_ref_nonfinite_SOURCES = tests/test_ref_nonfinite.c $(ref_run)
 
 check_PROGRAMS += tests/test_ref_vectors
 tests_test_ref_vectors_SOURCES = tests/test_ref_vectors.c $(ref_run)
+
+# What is hidden in the reference's library.
+check_PROGRAMS += tests/test_ref_round tests/test_ref_shape
+tests_test_ref_round_SOURCES = tests/test_ref_round.c tests/run.h
+tests_test_ref_shape_SOURCES = tests/test_ref_shape.c tests/run.h ref/shape.c
 
 # The stages of the reference, which are static: the file of one precision is compiled into the test.
 ref_stages = \
@@ -127,3 +136,9 @@ tests_plugin_broken_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /no
 tests_plugin_ref_la_SOURCES = tests/plugin_ref.c
 tests_plugin_ref_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
 tests_plugin_ref_la_LIBADD = ref/libttt_ref.la
+
+check_PROGRAMS += tests/test_gradcheck
+tests_test_gradcheck_SOURCES = tests/test_gradcheck.c tests/run.h
+
+check_PROGRAMS += tests/test_relations
+tests_test_relations_SOURCES = tests/test_relations.c tests/fakes.c tests/fakes.h tests/run.h

@@ -68,6 +68,7 @@ usage() {
     refused '--vectors does not go with --judge' --judge x --vectors y
     refused '--json does not go with --dump' --dump x --case "$small" --json y
     refused '--quiet does not go with --list' --list --quiet
+    refused '--case does not go with --prove-gradients' --prove-gradients --case "$small"
     refused '--dump takes exactly one --case' --dump x
     refused '--dump takes exactly one --case' --dump x --case "$small" --case "$small"
     refused 'name the same file' --json x --junit x --case "$small"

@@ -151,8 +151,8 @@ START_TEST(bf16_outputs_are_rounded_once)
         if (t.buffer[i].data && !ttt_tensor_info[i].token)
             ck_assert(ref_same(&t.buffer[i], &exact.buffer[i]));
         for (int64_t k = 0; t.buffer[i].data && ttt_tensor_info[i].token && k < t.buffer[i].elements; k++)
-            ck_assert_uint_eq(((const uint16_t *)t.buffer[i].data)[k],
-                              ttt_bf16_from_double(ttt_buffer_get(&exact.buffer[i], k)));
+            if (((const uint16_t *)t.buffer[i].data)[k] != ttt_bf16_from_double(ttt_buffer_get(&exact.buffer[i], k)))
+                ck_abort_msg("%s: %s at %d", files[_i].name, ttt_tensor_info[i].name, (int)k);
     }
     ttt_tensors_free(&truth);
     ttt_tensors_free(&exact);

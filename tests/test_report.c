@@ -119,6 +119,32 @@ START_TEST(json_spells_what_is_not_finite)
 }
 END_TEST
 
+START_TEST(json_holds_the_proof_of_the_gradients)
+{
+    static const struct ttt_gradproof proof = {
+        .count = 2,
+        .ratio = 3e-12,
+        .rows = {{.input = TTT_XK, .found = {.checked = 12, .ratio = 2e-16, .slopes = 2, .slope = 2.01}},
+                 {.input = TTT_TOKEN_ETA, .causal = 1, .found = {.ratio = 3e-12}, .verdict = TTT_FAIL}},
+    };
+    const struct ttt_summary summary = {.command = "ttt-verify --prove-gradients", .gradients = &proof};
+    json_t *root = json_of(&summary);
+    const json_t *section = json_object_get(root, "gradient_proof"), *rows = json_object_get(section, "rows");
+    ck_assert_double_eq(json_real_value(json_object_get(section, "bound")), 1e-12);
+    ck_assert_double_eq(json_real_value(json_object_get(section, "ratio")), 3e-12);
+    ck_assert_uint_eq(json_array_size(rows), 2);
+    const json_t *good = json_array_get(rows, 0), *bad = json_array_get(rows, 1);
+    ck_assert_str_eq(json_string_value(json_object_get(good, "input")), "XK");
+    ck_assert_str_eq(json_string_value(json_object_get(good, "form")), "non-causal");
+    ck_assert_str_eq(json_string_value(json_object_get(good, "verdict")), "PASS");
+    ck_assert_double_eq(json_real_value(json_object_get(good, "slope")), 2.01);
+    ck_assert_str_eq(json_string_value(json_object_get(bad, "form")), "causal");
+    ck_assert_str_eq(json_string_value(json_object_get(bad, "verdict")), "FAIL");
+    ck_assert(json_is_null(json_object_get(bad, "slope")));
+    json_decref(root);
+}
+END_TEST
+
 START_TEST(json_survives_a_path_that_is_not_utf8)
 {
     struct ttt_result r;
@@ -281,6 +307,7 @@ int main(void)
     TCase *tests = tcase_create("report");
     tcase_add_test(tests, json_has_what_it_promises);
     tcase_add_test(tests, json_spells_what_is_not_finite);
+    tcase_add_test(tests, json_holds_the_proof_of_the_gradients);
     tcase_add_test(tests, json_survives_a_path_that_is_not_utf8);
     tcase_add_test(tests, junit_escapes_and_counts);
     tcase_add_test(tests, places_have_names);

@@ -4,7 +4,6 @@
  * the backward pass starts from the right checkpoints.
  */
 #include "fakes.h"
-#include "harness/relations.h"
 #include "harness/run.h"
 #include "harness/table.h"
 #include "run.h"
@@ -281,57 +280,6 @@ START_TEST(case_that_cannot_fit_is_refused)
 }
 END_TEST
 
-/* The rows that ttt_relations_run adds to a result. */
-static struct ttt_result *relations_of(const char *text, const struct ttt_candidate *candidate, int64_t budget)
-{
-    const struct ttt_run run = run_of(text, TTT_DIRECTION_BOTH, budget);
-    struct ttt_result *r = result_of(&run, candidate);
-    char error[256];
-    ck_assert_msg(ttt_relations_run(&run, candidate, r, error, sizeof error) == 0, "%s", error);
-    return r;
-}
-
-START_TEST(relations_hold_for_the_references)
-{
-    const struct ttt_candidate *references[] = {&ttt_candidate_ref_f64, &ttt_candidate_ref_f32,
-                                                &ttt_candidate_ref_bf16};
-    struct ttt_result *r = relations_of(_i & 1 ? small_causal : small, references[_i / 2], _i & 1 ? 1 : 1 << 30);
-    ck_assert_msg(check_of(r, "resume") == TTT_PASS, "%s", ttt_result_check(r, "resume")->detail);
-    ck_assert_msg(check_of(r, "checkpoint-group") == TTT_PASS, "%s", ttt_result_check(r, "checkpoint-group")->detail);
-    free(r);
-}
-END_TEST
-
-START_TEST(resumed_run_that_differs_is_named)
-{
-    struct fake fake;
-    fake_make(&fake, &ttt_candidate_ref_f64, FAULT_LENGTH);
-    /* The second part's first element is flipped; in the plain run it is the first of the whole. */
-    struct ttt_result *r = relations_of("b1h1n28c8f8d12g2 eps=1e-6", &fake.candidate, 1 << 30);
-    ck_assert_int_eq(r->verdict, TTT_FAIL);
-    ck_assert_int_eq(check_of(r, "resume"), TTT_FAIL);
-    ck_assert_str_eq(ttt_result_check(r, "resume")->detail,
-                     "XQW of a run in two parts, cut at token 16, differs from the plain run");
-    ck_assert_int_eq(check_of(r, "checkpoint-group"), TTT_SKIPPED);
-    free(r);
-}
-END_TEST
-
-START_TEST(relations_say_why_they_are_skipped)
-{
-    struct ttt_result *r = relations_of("b1h1n5c8f8d12g1 eps=1e-6", &ttt_candidate_ref_f64, 1 << 30);
-    ck_assert_int_eq(check_of(r, "resume"), TTT_SKIPPED);
-    ck_assert_int_eq(check_of(r, "checkpoint-group"), TTT_PASS);
-    free(r);
-    struct fake fake;
-    fake_make(&fake, &ttt_candidate_ref_f64, FAULT_RANDOM_DECLARED);
-    r = relations_of(small, &fake.candidate, 1 << 30);
-    ck_assert_int_eq(check_of(r, "resume"), TTT_SKIPPED);
-    ck_assert_int_eq(r->verdict, TTT_PASS);
-    free(r);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("run");
@@ -348,9 +296,6 @@ int main(void)
     tcase_add_test(tests, blocks_of_heads_do_not_change_a_result);
     tcase_add_test(tests, fault_in_a_later_block_is_found);
     tcase_add_test(tests, case_that_cannot_fit_is_refused);
-    tcase_add_loop_test(tests, relations_hold_for_the_references, 0, 6);
-    tcase_add_test(tests, resumed_run_that_differs_is_named);
-    tcase_add_test(tests, relations_say_why_they_are_skipped);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -354,7 +354,7 @@ START_TEST(random_damage_does_no_harm)
     size_t size;
     char *bytes = files_read(path, &size);
     int taken = 0;
-    for (uint64_t i = 0; i < 5000; i++) {
+    for (uint64_t i = 0; i < 2000; i++) {
         char *copy = malloc(size), error[1024] = "";
         ck_assert_ptr_nonnull(copy);
         memcpy(copy, bytes, size);
@@ -377,7 +377,7 @@ START_TEST(random_damage_does_no_harm)
         }
         ttt_safetensors_close(s);
     }
-    ck_assert_int_gt(taken, 25);
+    ck_assert_int_gt(taken, 10);
     free(bytes);
 }
 END_TEST
