@@ -11,7 +11,7 @@
 #include "shapes.h"
 
 /* Raised whenever readings change their meaning: gates, groups, replicas, distributions or rounding points. */
-#define TTT_CALIBRATION_VERSION 2
+#define TTT_CALIBRATION_VERSION 3
 
 /* Error grows along the sequence and so do the extremes over more groups. */
 enum { TTT_CLASS_SHORT, TTT_CLASS_MEDIUM, TTT_CLASS_LONG, TTT_CLASS_COUNT }; /* NC <= 4, NC <= 16, more */

@@ -59,14 +59,17 @@ static double mean_spread(const struct ttt_sums *spread, int replicas, int64_t e
     return spread->square / ((double)replicas * (double)elements);
 }
 
-/* sigma of group `i` of a level. */
+/* sigma of group `i` of a level; a row or a tile has at least that of its piece. */
 static double sigma_of(const struct ttt_cost *cost, const struct ttt_place *place, int64_t i)
 {
     const struct ttt_groups *spread = &cost->spread;
-    const struct ttt_place head = ttt_groups_place(&spread->geometry, TTT_LEVEL_HEAD, place->head);
-    const double group = mean_spread(&spread->sums[place->level][i], cost->replicas, place->elements);
-    const double least = mean_spread(&spread->sums[TTT_LEVEL_HEAD][place->head], cost->replicas, head.elements);
-    return sqrt(cost->scale * cost->scale * fmax(group, least) +
+    double square = mean_spread(&spread->sums[place->level][i], cost->replicas, place->elements);
+    if (place->level > TTT_LEVEL_PIECE) {
+        const int64_t piece = place->head * spread->geometry.pieces + place->piece;
+        const struct ttt_place parent = ttt_groups_place(&spread->geometry, TTT_LEVEL_PIECE, piece);
+        square = fmax(square, mean_spread(&spread->sums[TTT_LEVEL_PIECE][piece], cost->replicas, parent.elements));
+    }
+    return sqrt(cost->scale * cost->scale * square +
                 cost->rounding.sums[place->level][i].square / (double)place->elements);
 }
 

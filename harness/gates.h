@@ -3,9 +3,9 @@
  * The gates: how far the error k - r of a tensor is from what the candidate's arithmetic must cost, group by group.
  *
  * sigma of a group is the root mean square of s - r over S replicas s of the precision contract with stochastic
- * rounding, not less than sigma of its head, and the rounding of the output added in quadrature:
+ * rounding, of a row or a tile not less than that of its piece, and the rounding of the output added in quadrature:
  *
- *     sigma_g^2 = scale^2 max(mean_g (s - r)^2, mean_head (s - r)^2) + mean_g rounding^2
+ *     sigma_g^2 = scale^2 max(mean_g (s - r)^2, mean_piece (s - r)^2) + mean_g rounding^2
  *
  * scale is 1 for bfloat16 candidates and 2^-16 for float ones, the ratio of the unit roundoffs: what the replicas
  * measure is the condition of the data.

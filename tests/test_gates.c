@@ -162,20 +162,21 @@ START_TEST(error_where_nothing_may_err_is_infinite)
 }
 END_TEST
 
-START_TEST(sigma_is_at_least_that_of_the_head)
+START_TEST(sigma_of_a_row_is_at_least_that_of_its_piece)
 {
     struct bench b;
     bench_open(&b, usual, TTT_XQW);
-    spread(&b, 0, C * F, 2); /* mini-batch 0 only: sigma of the head is 1 */
-    error(&b, C * F, C * F, 3);
-    assert_value(&b, TTT_GATE_G1 + TTT_LEVEL_PIECE, 3);
+    spread(&b, 0, F, sqrt(C)); /* row 0 only: sigma of mini-batch 0 is 1 */
+    error(&b, 3 * F, F, 3);
     assert_value(&b, TTT_GATE_G1 + TTT_LEVEL_ROW, 3);
+    assert_value(&b, TTT_GATE_G2, 3);
+    assert_value(&b, TTT_GATE_G1 + TTT_LEVEL_PIECE, 3 / sqrt(C));
     bench_close(&b);
     bench_open(&b, usual, TTT_XQW);
-    spread(&b, 0, C * F, 2);
-    error(&b, 0, C * F, 3);
-    assert_value(&b, TTT_GATE_G1 + TTT_LEVEL_PIECE, 1.5);
-    assert_value(&b, TTT_GATE_G1 + TTT_LEVEL_HEAD, 1.5); /* 3 / 2 over 2 / 2 */
+    spread(&b, 0, F, sqrt(C));
+    error(&b, 0, F, 3);
+    assert_value(&b, TTT_GATE_G1 + TTT_LEVEL_ROW, 3 / sqrt(C));
+    assert_value(&b, TTT_GATE_G1 + TTT_LEVEL_TILE, 3 / sqrt(C));
     bench_close(&b);
 }
 END_TEST
@@ -343,7 +344,7 @@ int main(void)
     tcase_add_test(tests, errors_of_both_signs_have_no_mean);
     tcase_add_test(tests, nothing_over_nothing_is_no_error);
     tcase_add_test(tests, error_where_nothing_may_err_is_infinite);
-    tcase_add_test(tests, sigma_is_at_least_that_of_the_head);
+    tcase_add_test(tests, sigma_of_a_row_is_at_least_that_of_its_piece);
     tcase_add_test(tests, rounding_of_the_output_is_added_in_quadrature);
     tcase_add_test(tests, float_candidates_are_read_against_float_arithmetic);
     tcase_add_test(tests, small_groups_are_read_with_their_head);
