@@ -71,7 +71,9 @@ static void repeat(const struct ttt_bench *b, const struct ttt_call *call, struc
     for (size_t i = 0; i < n; i++) {
         if (b->progress)
             b->progress(b->progress_context, (int)i + 1);
+        ttt_clock_settle();
         peak_seconds[i] = ttt_peak_seconds(peak);
+        ttt_clock_settle();
         const enum ttt_status status = time_calls(call, block, m->calls, &seconds[i]);
         if (status != TTT_OK) {
             give_up(m, TTT_BENCH_FAILED, b->direction, status);

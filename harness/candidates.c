@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "config.h"
+
 #include "candidates.h"
 #include "text.h"
 #include <ctype.h>
@@ -8,11 +10,23 @@
 #include <string.h>
 
 const struct ttt_candidate *const ttt_candidate_builtin[] = {
+#ifdef TTT_HAVE_CUDA
+    &ttt_candidate_gpu_bf16,
+#endif
     &ttt_candidate_ref_f64,
     &ttt_candidate_ref_f32,
     &ttt_candidate_ref_bf16,
 };
 const size_t ttt_candidate_builtin_count = sizeof ttt_candidate_builtin / sizeof ttt_candidate_builtin[0];
+
+int ttt_candidate_is_default(const struct ttt_candidate *candidate)
+{
+#ifdef TTT_HAVE_CUDA
+    if (candidate == &ttt_candidate_gpu_bf16)
+        return ttt_candidate_gpu_present();
+#endif
+    return candidate != &ttt_candidate_ref_f64;
+}
 
 static int find_builtin(const char *name, struct ttt_opened *out, char *error, size_t error_size)
 {

@@ -13,6 +13,13 @@
 extern const struct ttt_candidate *const ttt_candidate_builtin[];
 extern const size_t ttt_candidate_builtin_count;
 
+/* Is this one of the built-in ones that run here without being asked for?  Not a GPU candidate where no GPU is. */
+int ttt_candidate_is_default(const struct ttt_candidate *candidate);
+
+/* The GPU kernels, where they are built (TTT_HAVE_CUDA); is there a device for them? */
+extern const struct ttt_candidate ttt_candidate_gpu_bf16;
+int ttt_candidate_gpu_present(void);
+
 /* The reference in its three precisions.  ttt_candidate_ref_f64 is the truth. */
 extern const struct ttt_candidate ttt_candidate_ref_f64;
 extern const struct ttt_candidate ttt_candidate_ref_f32;

@@ -55,17 +55,26 @@ harness_libttt_harness_la_SOURCES = \
 	harness/vacuity.c harness/vacuity.h \
 	harness/verdict.c harness/verdict.h
 
+# The adapter of the GPU kernels; the harness is a static library, so its users link what it needs.
+if HAVE_CUDA
+harness_libttt_harness_la_CPPFLAGS += $(CUDA_CPPFLAGS)
+harness_libttt_harness_la_SOURCES += harness/candidate_gpu.c
+GPU_LIBS = gpu/libttt_gpu.a $(gpu_runtime) -lstdc++
+else
+EXTRA_DIST += harness/candidate_gpu.c
+endif
+
 bin_PROGRAMS += ttt-verify
 ttt_verify_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 ttt_verify_SOURCES = \
 	harness/jobs.c harness/jobs.h \
 	harness/options.c harness/options.h \
 	harness/ttt-verify.c
-ttt_verify_LDADD = harness/libttt_harness.la ref/libttt_ref.la
+ttt_verify_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)
 
 bin_PROGRAMS += ttt-bench
 ttt_bench_SOURCES = harness/bench_options.c harness/bench_options.h harness/ttt-bench.c
-ttt_bench_LDADD = harness/libttt_harness.la ref/libttt_ref.la
+ttt_bench_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)
 
 # What correct runs read at the gates: writes the checked-in table, or judges other correct runs with it.
 EXTRA_PROGRAMS += harness/ttt-calibrate

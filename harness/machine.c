@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine.h"
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -57,6 +60,9 @@ int64_t ttt_peak_rss_bytes(void)
 
 void ttt_peak_rss_reset(void)
 {
+#ifdef __GLIBC__
+    malloc_trim(0); /* what was freed, but not yet given back, is nobody's */
+#endif
     FILE *f = fopen("/proc/self/clear_refs", "w");
     if (!f)
         return;

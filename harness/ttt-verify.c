@@ -68,7 +68,8 @@ static int choose_contenders(struct session *s)
         add_contender(s, s->o->candidates[i].candidate, s->o->candidates[i].spec);
     for (size_t i = 0; i < ttt_candidate_builtin_count && s->o->candidate_count == 0; i++) {
         const struct ttt_candidate *candidate = ttt_candidate_builtin[i];
-        if (s->o->mode == TTT_MODE_VECTORS || candidate != &ttt_candidate_ref_f64)
+        if (ttt_candidate_is_default(candidate) ||
+            (s->o->mode == TTT_MODE_VECTORS && candidate == &ttt_candidate_ref_f64))
             add_contender(s, candidate, candidate->name);
     }
     return 0;

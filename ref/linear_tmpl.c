@@ -4,13 +4,38 @@
  * All matrices are row-major; sums over rows are kept per part (see step_tmpl.c) and added in the order of parts.
  */
 
+/* How many rows (or columns, of `length`) of a product [m, n] of inner size k to ask OpenBLAS for at a time.  Where it
+ * can multiply small matrices in place it does so up to 10^6 multiplications, or, for A B^T, up to 1024 elements of the
+ * result; a larger product is faster cut into such tiles than whole.  It depends on sizes alone, so bits do, too. */
+static inline int64_t R(tile)(int by_rows, int transposed, int64_t m, int64_t n, int64_t k)
+{
+    const int64_t length = by_rows ? m : n, other = by_rows ? n : m;
+    const int64_t limit = transposed ? 1024 / other : 1000000 / other / k;
+    int64_t tile = length;
+    if (TTT_REF_PRECISION == 128 || !ttt_ref_blas_multiplies_in_place())
+        return length;
+    while (tile > limit && tile >= 8) /* narrower ones lose more than they win */
+        tile = (tile + 1) / 2;
+    return tile < 8 ? length : tile;
+}
+
 /* C = alpha op(A) op(B) + beta C with op(A) [m, k], op(B) [k, n].  C is not read where beta is 0. */
 static inline void R(matmul)(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int64_t m, int64_t n, int64_t k, real alpha,
                              const real *A, int64_t lda, const real *B, int64_t ldb, real beta, real *C, int64_t ldc)
 {
-    if (m > 0 && n > 0)
+    if (m <= 0 || n <= 0)
+        return;
+    const int by_rows = tb == CblasNoTrans && (ta == CblasNoTrans || m > n);
+    const int64_t length = by_rows ? m : n, tile = R(tile)(by_rows, tb == CblasTrans, m, n, k);
+    const int64_t next_A = !by_rows ? 0 : ta == CblasNoTrans ? lda : 1;
+    const int64_t next_B = by_rows ? 0 : tb == CblasNoTrans ? 1 : ldb;
+    const int64_t next_C = by_rows ? ldc : 1;
+    for (int64_t i = 0; i < length; i += tile) {
+        const int64_t count = length - i < tile ? length - i : tile;
         BLAS(gemm)
-    (CblasRowMajor, ta, tb, (int)m, (int)n, (int)k, SCALAR(alpha), A, (int)lda, B, (int)ldb, SCALAR(beta), C, (int)ldc);
+        (CblasRowMajor, ta, tb, (int)(by_rows ? count : m), (int)(by_rows ? n : count), (int)k, SCALAR(alpha),
+         A + i * next_A, (int)lda, B + i * next_B, (int)ldb, SCALAR(beta), C + i * next_C, (int)ldc);
+    }
 }
 
 /* x as an operand: x itself where nothing rounds, else its rounded copy (in place, too).  In longer loops than this one

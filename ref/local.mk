@@ -6,6 +6,7 @@ ref_libttt_ref_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
 	-export-symbols-regex '^ttt_(ref_mlp_|status_)'
 ref_libttt_ref_la_LIBADD = $(OPENBLAS_LIBS)
 ref_libttt_ref_la_SOURCES = \
+	ref/blas_kernels.c ref/blas_kernels.h \
 	ref/blas_threads.c ref/blas_threads.h \
 	ref/real.h ref/round.h \
 	ref/ref_bf16.c ref/ref_c128.c ref/ref_f32.c ref/ref_f64.c \

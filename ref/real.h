@@ -77,7 +77,8 @@ typedef double complex token;
 /* Elementwise loops that call exp are compiled for several instruction sets, chosen when the program starts.  GCC
  * takes the vector exp of glibc's libmvec (at most 4 ULP) once told that it exists; glibc itself says so only under
  * -ffast-math, which would also break the rules for NaN. */
-#if TTT_REF_PRECISION == 128
+#ifdef TTT_REF_CLONES /* defined empty by a build that wants one instruction set */
+#elif TTT_REF_PRECISION == 128
 #define TTT_REF_CLONES __attribute__((unused)) /* the backward pass's, which the complex reference has not */
 #elif defined(__x86_64__) && defined(__GLIBC__) && defined(__clang__) /* which is told by -fveclib=libmvec */
 /* Not by architecture: clang 14 takes those clones, but never chooses them. */

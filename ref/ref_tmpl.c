@@ -4,6 +4,7 @@
  */
 #include "real.h"
 
+#include "blas_kernels.h"
 #include "blas_threads.h"
 #include "shape.h"
 #include "team.h"

@@ -2,7 +2,7 @@
 # One Check program per module.  A new one takes three lines: check_PROGRAMS, TESTS (through it) and its _SOURCES;
 # libraries come from LDADD below.
 
-LDADD = harness/libttt_harness.la ref/libttt_ref.la $(CHECK_LIBS)
+LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS) $(CHECK_LIBS)
 
 # OMP_WAIT_POLICY: tests run side by side, with more threads than cores; threads that wait by spinning would take the
 # cores from those that work.
@@ -75,7 +75,7 @@ tests_test_ref_shape_SOURCES = tests/test_ref_shape.c tests/run.h ref/shape.c
 # The stages of the reference, which are static: the file of one precision is compiled into the test.
 ref_stages = \
 	tests/test_ref_stages.c tests/run.h \
-	ref/blas_threads.c ref/shape.c
+	ref/blas_kernels.c ref/blas_threads.c ref/shape.c
 EXTRA_DIST += tests/ref_gelu_tmpl.c tests/ref_linear_tmpl.c tests/ref_norm_tmpl.c
 ref_stages_cppflags = $(AM_CPPFLAGS) $(OPENBLAS_CFLAGS)
 ref_stages_cflags = $(AM_CFLAGS) $(REF_CFLAGS)

@@ -36,7 +36,11 @@ static struct gelu_arrays recall(int64_t rows, int64_t D, const real *z)
         a.z[i] = z[i];
         a.ones[i] = 1;
     }
-    R(gelu_recall)(0, rows, D, a.z, a.ones, a.value, a.valueq, a.first, a.firstq, a.slope, a.second);
+    /* Where nothing rounds, an array and its operand copy are one. */
+    real *valueq = ROUNDS ? a.valueq : a.value, *firstq = ROUNDS ? a.firstq : a.first;
+    R(gelu_recall)(0, rows, D, a.z, a.ones, a.value, valueq, a.first, firstq, a.slope, a.second);
+    memmove(a.valueq, valueq, (size_t)n * sizeof(real));
+    memmove(a.firstq, firstq, (size_t)n * sizeof(real));
     return a;
 }
 

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The functions of <ttt/ttt_gpu.h>: every check, the choice of the cluster size, the launch.
+ */
+#include "config.h"
+#include "forward.h"
+#include "tensor_map.h"
+#include <cmath>
+#include <ttt/ttt_gpu.h>
+
+using namespace ttt_gpu;
+
+/* Limits of the kernels' 32-bit block and row numbers; rows are looked up to three mini-batches past the end. */
+static constexpr int64_t MAX_SEQUENCES = (int64_t)1 << 29;
+static constexpr int64_t MAX_ROWS = INT32_MAX - (KV_STAGES + 1) * C;
+
+static constexpr uintptr_t ALIGNMENT = 16;
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a - 1) / b + 1;
+}
+
+/* ---------------------------------------------------------------------------------------------- shape */
+
+/* Whether a product of sizes, all >= 1, fits in half of size_t. */
+static bool fits(size_t element, const int64_t *sizes, int count)
+{
+    size_t bytes = element;
+    for (int i = 0; i < count; i++)
+        if (__builtin_mul_overflow(bytes, (size_t)sizes[i], &bytes) || bytes > SIZE_MAX / 2)
+            return false;
+    return true;
+}
+
+static ttt_status check_shape(const ttt_mlp_shape *s, const ttt_gpu_options *options)
+{
+    if (!s)
+        return TTT_ERROR_NULL;
+    if (s->batch < 1 || s->heads < 1 || s->seq_len < 1 || s->mini_batch_size < 1 || s->head_dim < 1 ||
+        s->hidden_dim < 1 || s->checkpoint_group_size < 1 || s->mini_batch_size > INT32_MAX ||
+        s->head_dim > INT32_MAX || s->hidden_dim > INT32_MAX)
+        return TTT_ERROR_SIZE;
+    if (!(s->ln_eps >= 0) || std::isinf(s->ln_eps))
+        return TTT_ERROR_EPS;
+    if (s->causal != 0 && s->causal != 1)
+        return TTT_ERROR_FORM;
+    const int64_t checkpoints = ceil_div(ceil_div(s->seq_len, s->mini_batch_size), s->checkpoint_group_size);
+    const int64_t tokens[] = {s->batch, s->heads, s->seq_len, s->head_dim};
+    const int64_t state[] = {s->batch, s->heads, checkpoints, s->head_dim, s->hidden_dim};
+    if (!fits(2, tokens, 4) || !fits(4, state, 5))
+        return TTT_ERROR_OVERFLOW;
+    if (s->causal || s->mini_batch_size != C || s->head_dim != F || s->hidden_dim != D || s->seq_len > MAX_ROWS ||
+        s->batch * s->heads > MAX_SEQUENCES)
+        return TTT_ERROR_UNSUPPORTED;
+    const int cluster_size = options ? options->cluster_size : 0;
+    return cluster_size == 0 || cluster_size == 2 || cluster_size == 4 ? TTT_OK : TTT_ERROR_UNSUPPORTED;
+}
+
+/* ---------------------------------------------------------------------------------------------- operands */
+
+struct Operand {
+    const void *data;
+    int64_t bytes;
+    bool output;
+};
+
+/* All operands of a call; those not given are NULL. */
+struct Operands {
+    Operand list[20];
+    int count;
+
+    void add(const void *data, int64_t bytes, bool output)
+    {
+        list[count++] = {data, bytes, output};
+    }
+
+    void add_state(const void *W1, const void *b1, const void *W2, const void *b2, int64_t states, bool output)
+    {
+        add(W1, states * F * D * 4, output);
+        add(b1, states * D * 4, output);
+        add(W2, states * D * F * 4, output);
+        add(b2, states * F * 4, output);
+    }
+};
+
+static Operands forward_operands(const ttt_mlp_shape *s, const ttt_mlp_forward_args *a, void *workspace, size_t bytes)
+{
+    Operands o = {};
+    const int64_t sequences = s->batch * s->heads, tokens = sequences * s->seq_len;
+    o.add(a->XQ, tokens * F * 2, false);
+    o.add(a->XK, tokens * F * 2, false);
+    o.add(a->XV, tokens * F * 2, false);
+    o.add(a->last_eta, tokens * 2, false);
+    o.add(a->ttt_norm_weight, s->heads * F * 4, false);
+    o.add(a->ttt_norm_bias, s->heads * F * 4, false);
+    o.add_state(a->W1_init, a->b1_init, a->W2_init, a->b2_init, sequences, false);
+    o.add(a->XQW, tokens * F * 2, true);
+    o.add_state(a->W1_checkpoints, a->b1_checkpoints, a->W2_checkpoints, a->b2_checkpoints,
+                sequences * ceil_div(ceil_div(s->seq_len, C), s->checkpoint_group_size), true);
+    o.add_state(a->W1_last, a->b1_last, a->W2_last, a->b2_last, sequences, true);
+    o.add(workspace, (int64_t)bytes, true);
+    return o;
+}
+
+static bool in_part(const void *a, const void *b, const void *c, const void *d)
+{
+    const int given = !!a + !!b + !!c + !!d;
+    return given != 0 && given != 4;
+}
+
+static bool required_missing(const ttt_mlp_forward_args *a)
+{
+    return !a || !a->XQ || !a->XK || !a->XV || !a->last_eta || !a->ttt_norm_weight || !a->ttt_norm_bias ||
+           !a->W1_init || !a->b1_init || !a->W2_init || !a->b2_init || !a->XQW ||
+           in_part(a->W1_checkpoints, a->b1_checkpoints, a->W2_checkpoints, a->b2_checkpoints) ||
+           in_part(a->W1_last, a->b1_last, a->W2_last, a->b2_last);
+}
+
+static bool overlap(const Operand &a, const Operand &b)
+{
+    const uintptr_t x = (uintptr_t)a.data, y = (uintptr_t)b.data;
+    return x <= y ? y - x < (uintptr_t)a.bytes : x - y < (uintptr_t)b.bytes;
+}
+
+static ttt_status check_operands(const Operands &o)
+{
+    for (int i = 0; i < o.count; i++)
+        if ((uintptr_t)o.list[i].data % ALIGNMENT)
+            return TTT_ERROR_ALIGNMENT;
+    for (int i = 0; i < o.count; i++)
+        for (int j = 0; j < i; j++)
+            if (o.list[i].data && o.list[j].data && (o.list[i].output || o.list[j].output) &&
+                overlap(o.list[i], o.list[j]))
+                return TTT_ERROR_ALIAS;
+    return TTT_OK;
+}
+
+/* ---------------------------------------------------------------------------------------------- device */
+
+static bool device_is_hopper(int *device)
+{
+    int major = 0, minor = 0;
+    return cudaGetDevice(device) == cudaSuccess &&
+           cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, *device) == cudaSuccess &&
+           cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, *device) == cudaSuccess && major == 9 &&
+           minor == 0;
+}
+
+/* Whether the current device's kernels can use every operand. */
+static bool operands_on_device(const Operands &o, int device)
+{
+    for (int i = 0; i < o.count; i++) {
+        cudaPointerAttributes where;
+        if (!o.list[i].data)
+            continue;
+        if (cudaPointerGetAttributes(&where, o.list[i].data) != cudaSuccess) {
+            (void)cudaGetLastError(); /* ours to report, not the caller's next call's */
+            return false;
+        }
+        if (where.devicePointer != o.list[i].data ||
+            (where.type != cudaMemoryTypeDevice && where.type != cudaMemoryTypeManaged) ||
+            (where.type == cudaMemoryTypeDevice && where.device != device))
+            return false;
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------------------- calls */
+
+static bool fill_params(ForwardParams &p, const ttt_mlp_shape *s, const ttt_mlp_forward_args *a, int cluster_size)
+{
+    const int64_t sequences = s->batch * s->heads;
+    p.last_eta = static_cast<const __nv_bfloat16 *>(a->last_eta);
+    p.ttt_norm_weight = static_cast<const float *>(a->ttt_norm_weight);
+    p.ttt_norm_bias = static_cast<const float *>(a->ttt_norm_bias);
+    p.init = {static_cast<const float *>(a->W1_init), static_cast<const float *>(a->b1_init),
+              static_cast<const float *>(a->W2_init), static_cast<const float *>(a->b2_init)};
+    p.XQW = static_cast<__nv_bfloat16 *>(a->XQW);
+    p.checkpoints = {static_cast<float *>(a->W1_checkpoints), static_cast<float *>(a->b1_checkpoints),
+                     static_cast<float *>(a->W2_checkpoints), static_cast<float *>(a->b2_checkpoints)};
+    p.last = {static_cast<float *>(a->W1_last), static_cast<float *>(a->b1_last), static_cast<float *>(a->W2_last),
+              static_cast<float *>(a->b2_last)};
+    p.seq_len = s->seq_len;
+    p.heads = (int)s->heads;
+    p.mini_batches = (int)ceil_div(s->seq_len, C);
+    p.checkpoint_group_size =
+        s->checkpoint_group_size < p.mini_batches ? (int)s->checkpoint_group_size : p.mini_batches;
+    p.checkpoints_per_sequence = (int)ceil_div(p.mini_batches, p.checkpoint_group_size);
+    p.eps = (float)s->ln_eps;
+    return tensor_map_make(&p.XQ, a->XQ, sequences, s->seq_len, C) &&
+           tensor_map_make(&p.XK, a->XK, sequences, s->seq_len, C) &&
+           tensor_map_make(&p.XV, a->XV, sequences, s->seq_len, forward_norm_rows(cluster_size));
+}
+
+extern "C" ttt_status ttt_gpu_mlp_forward_workspace(const ttt_mlp_shape *shape, const ttt_gpu_options *options,
+                                                    size_t *bytes)
+{
+    if (!bytes)
+        return TTT_ERROR_NULL;
+    const ttt_status status = check_shape(shape, options);
+    if (status == TTT_OK)
+        *bytes = 0;
+    return status;
+}
+
+extern "C" ttt_status ttt_gpu_mlp_forward(const ttt_mlp_shape *shape, const ttt_mlp_forward_args *args,
+                                          const ttt_gpu_options *options, void *workspace, size_t bytes,
+                                          CUstream_st *stream)
+{
+    if (!shape || required_missing(args))
+        return TTT_ERROR_NULL;
+    ttt_status status = check_shape(shape, options);
+    if (status != TTT_OK)
+        return status;
+    if (args->token_eta)
+        return TTT_ERROR_FORM;
+    const Operands operands = forward_operands(shape, args, workspace, bytes);
+    status = check_operands(operands);
+    if (status != TTT_OK)
+        return status;
+    int device = 0;
+    if (!device_is_hopper(&device) || !operands_on_device(operands, device))
+        return TTT_ERROR_DEVICE;
+
+    const int sequences = (int)(shape->batch * shape->heads);
+    int cluster_size = options ? options->cluster_size : 0;
+    if (cluster_size == 0) {
+        int clusters = 0;
+        if (forward_resident_clusters(4, &clusters) != cudaSuccess)
+            return TTT_ERROR_DEVICE;
+        cluster_size = sequences <= clusters ? 4 : 2;
+    }
+    ForwardParams p = {};
+    if (!fill_params(p, shape, args, cluster_size))
+        return TTT_ERROR_DEVICE;
+    return forward_launch(p, cluster_size, sequences, stream) == cudaSuccess ? TTT_OK : TTT_ERROR_DEVICE;
+}

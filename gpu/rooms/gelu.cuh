@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Room: the tanh form of gelu and its derivative on accumulators.  Twin: `gelu` in ref/.
+ */
+#ifndef TTT_GPU_ROOMS_GELU_CUH
+#define TTT_GPU_ROOMS_GELU_CUH
+
+#include "../config.h"
+#include "../ptx/math.cuh"
+
+namespace ttt_gpu
+{
+
+/* X2 = gelu(Z1), rounded, for 16 of the 64 columns, number `step`; leaves in Z1 the clamped z and in S (1 + tanh) / 2,
+ * from which gelu_grad goes on. */
+TTT_DEVICE void gelu_step(uint32_t (&X2)[16], float (&Z1)[TILE_REGISTERS], float (&S)[TILE_REGISTERS], int step)
+{
+#pragma unroll
+    for (int k = 8 * step; k < 8 * step + 8; k++) {
+        const float z = max_or_nan(Z1[k], -GELU_REACH); /* else -inf * 0 */
+        const float u = z * fmaf(SQRT_2_OVER_PI * GELU_CUBIC, z * z, SQRT_2_OVER_PI);
+        S[k] = fmaf(0.5f, tanh_approx(u), 0.5f);
+        Z1[k] = z;
+        if (k % 2 == 1)
+            X2[k / 2] = pack_bf16(Z1[k - 1] * S[k - 1], z * S[k]);
+    }
+}
+
+/* Z1 <- gelu'(Z1) = s + 2 z s (1 - s) u'(z), for one HALF (0 or 1) of the elements. */
+template <int HALF> TTT_DEVICE void gelu_grad(float (&Z1)[TILE_REGISTERS], const float (&S)[TILE_REGISTERS])
+{
+#pragma unroll
+    for (int k = HALF * TILE_REGISTERS / 2; k < (HALF + 1) * TILE_REGISTERS / 2; k++) {
+        const float z = min_or_nan(Z1[k], GELU_REACH); /* else 0 * inf */
+        const float slope = fmaf(6.0f * SQRT_2_OVER_PI * GELU_CUBIC, z * z, 2.0f * SQRT_2_OVER_PI);
+        Z1[k] = fmaf(z * fmaf(-S[k], S[k], S[k]), slope, S[k]);
+    }
+}
+
+} // namespace ttt_gpu
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The device API: <ttt/ttt_mlp.h> on NVIDIA Hopper (compute capability 9.0), TTT_TYPES_BF16.
+ *
+ * Link with -lttt_gpu and the CUDA runtime.  No CUDA header is needed to include this one.
+ *
+ * What is served (anything else is refused with TTT_ERROR_UNSUPPORTED):
+ *
+ *   pass      form         C   F   D    B, H, N, G                              eps
+ *   forward   non-causal   64  64  256  any >= 1; B H <= 2^29, N <= 2^31 - 257  any >= 0 (used as a float)
+ *
+ * Every function here
+ *   - takes DEVICE pointers of the current device, aligned to 16 bytes, in the shapes and types of <ttt/ttt_mlp.h>;
+ *   - checks its arguments before it enqueues anything: on error no output byte is touched, nothing was launched;
+ *   - enqueues on the caller's stream and returns; it allocates nothing, waits for nothing, prints nothing, reads no
+ *     environment; calls may be captured into a CUDA graph, and are replayed with the pointers they were captured with;
+ *   - is thread-safe, and may run in several streams at once, with a workspace and outputs for each;
+ *   - gives bitwise the same results on every run of the same build and cluster size.  A cluster size of 0 lets the
+ *     number of heads and the device choose; fix it where results must not depend on B H.
+ *
+ * ROUNDING POINTS beyond the precision contract of <ttt/ttt_mlp.h>, by name:
+ *
+ *   eta        F3 multiplies -eta gZ2 instead of gZ2: the learning rate is folded in before the rounding to bfloat16,
+ *              once for F3, F4 and F5.  F3's operand is another rounding of the same size.
+ *   exchange   Z2 (Z2b) is summed over the thread blocks of a cluster from partial sums (D / cluster size hidden
+ *              units each) rounded to IEEE half precision: a relative error of 2^-11 and an absolute one of 2^-25 per
+ *              part.  A part beyond 65504 becomes infinite.
+ *   tanh       gelu and gelu' use the hardware's tanh, whose relative error is up to 2^-11 and which is exactly +-1
+ *              for large arguments.
+ *
+ * NON-FINITE VALUES are those of the contract: a non-finite input in a mini-batch leaves earlier outputs, and every
+ * other (batch, head), bitwise unchanged; gelu reaches its limits and never makes a NaN of an infinity.
+ */
+#ifndef TTT_GPU_H
+#define TTT_GPU_H
+
+#include <stddef.h>
+#include <ttt/ttt_mlp.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct CUstream_st; /* what cudaStream_t and CUstream point to */
+
+struct ttt_gpu_options {
+    int cluster_size; /* thread blocks that share a (batch, head): 2 (throughput) or 4 (few heads); 0 = 4 if the device
+                         runs all B H clusters of 4 at once, else 2 */
+};
+
+/* Bytes of workspace that a forward pass of this shape needs: [out] *bytes; today 0.
+ * TTT_ERROR_NULL, _SIZE, _EPS, _FORM, _OVERFLOW, _UNSUPPORTED; *bytes untouched on error.  Uses no device. */
+enum ttt_status ttt_gpu_mlp_forward_workspace(const struct ttt_mlp_shape *shape, const struct ttt_gpu_options *options,
+                                              size_t *bytes);
+
+/* The forward pass.  Checkpoints and last state are optional, each all four or none; token_eta must be NULL.
+ * `options` may be NULL (all zero).  `workspace`: device memory of at least the queried bytes (NULL if that is 0),
+ * aligned to 16; its content is neither read nor of use afterwards.  `stream` may be NULL: the default stream.
+ *
+ * TTT_OK: enqueued; errors of the device show up on the stream.  Refusals, in this order:
+ *   TTT_ERROR_NULL         shape, args or a required pointer is NULL, or a group of four is given in part
+ *   TTT_ERROR_SIZE, _EPS, _FORM, _OVERFLOW, _UNSUPPORTED   the shape or the options
+ *   TTT_ERROR_WORKSPACE    `bytes` is less than the query said, or needed and `workspace` is NULL
+ *   TTT_ERROR_ALIGNMENT    a pointer is not a multiple of 16 bytes
+ *   TTT_ERROR_ALIAS        an output overlaps another operand or the workspace
+ *   TTT_ERROR_DEVICE       the current device is not of compute capability 9.0, or a pointer is not to device memory
+ *                          of it or to managed memory (host memory, pinned or not; another device's); or the launch
+ *                          failed */
+enum ttt_status ttt_gpu_mlp_forward(const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
+                                    const struct ttt_gpu_options *options, void *workspace, size_t bytes,
+                                    struct CUstream_st *stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

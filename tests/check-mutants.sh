@@ -1,0 +1,154 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The score of the judge can be trusted: a mutant changes nothing but itself, and check-mutants refuses every corpus
+# that does not say what it seems to say.
+set -u
+srcdir=${TTT_SRCDIR:-.} builddir=${TTT_BUILDDIR:-.}
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+failed=0
+
+fail() {
+    echo "$*" >&2
+    failed=1
+}
+
+echo 'b1h2n40c16f16d32g2 eps=1e-6 dist=unit seed=3' >"$scratch/cases"
+number=0
+# check STATUS TEXT [OPTION...] <CORPUS: the exit status, and a text that the output has.
+check() {
+    want=$1 text=$2
+    shift 2
+    number=$((number + 1))
+    cat >"$scratch/$number.mutants"
+    "$builddir/tests/mutants/check-mutants" --srcdir "$srcdir" --work "$scratch/$number" \
+        --verify "$builddir/ttt-verify" --cc "$MUTANTS_CC" --libs "$MUTANTS_LIBS" --cases "$scratch/cases" "$@" \
+        "$scratch/$number.mutants" >"$scratch/$number.out" 2>&1
+    got=$?
+    if [ $got -ne "$want" ] || ! grep -q -F -e "$text" "$scratch/$number.out"; then
+        fail "$number: exit $got in the place of $want, or no '$text':"
+        cat "$scratch/$number.mutants" "$scratch/$number.out" >&2
+    fi
+}
+
+canary='@ ref/norm_tmpl.c
+= canary [canary] XQW without the inner model
+- XQ[f] + w[f] * xhat[f]
++ XQ[f]'
+tame='- XQ[f] + w[f] * xhat[f]
++ XQ[f] +  w[f] * xhat[f]'
+
+# The canary alone is killed; with it alone there is nothing to judge.
+libraries() { cat "$builddir"/ref/.libs/libttt_ref.so* | cksum; }
+libraries >"$scratch/before"
+check 0 'mutants: 1 killed, 0 survived, 0 equivalent, 0 below resolution' <<EOF
+$canary
+= output.b.drop [drop] XQW without the norm bias
+- w[f] * xhat[f] + b[f];
++ w[f] * xhat[f];
+EOF
+check 2 'no mutant has a name like that' <<EOF
+$canary
+EOF
+
+# What lives is named, what is said to be equivalent is compared bit by bit; a patch that does not apply is an error.
+check 1 'survived: same [drop] nothing is changed' <<EOF
+$canary
+= same [drop] nothing is changed
+$tame
+EOF
+check 0 'mutants: 0 killed, 0 survived, 1 equivalent, 1 below resolution' <<EOF
+$canary
+= same [drop] nothing is changed
+$tame
+! equivalent: white space
+= small [drop] nothing is changed
+$tame
+! below: white space
+EOF
+check 1 'said to be equivalent, but its outputs are not' <<EOF
+$canary
+= liar [drop] XQW without the norm bias
+- w[f] * xhat[f] + b[f];
++ w[f] * xhat[f];
+! equivalent: it is not
+EOF
+liar=$scratch/$number/liar/mutant.so
+check 1 "has no 'no such text'" <<EOF
+$canary
+= stale [drop] of a text that is gone
+- no such text
+EOF
+check 1 'more than once' <<EOF
+$canary
+= twice [drop] of a text that is there twice
+- #pragma omp simd
+EOF
+check 1 'an edit is of a file that is not there' <<EOF
+$canary
+= lost [drop] of a file that is gone
+@ ref/lost_tmpl.c
+- text
+EOF
+check 1 'the compiler failed' <<EOF
+$canary
+= broken [drop] of a semicolon
+- mean /= (real)F;
++ mean /= (real)F
+EOF
+check 1 'VOID: the canary canary: survived' <<EOF
+@ ref/norm_tmpl.c
+= canary [canary] nothing is changed
+$tame
+= same [drop] nothing is changed
+$tame
+EOF
+
+# A corpus that cannot be read.
+check 2 'a mutant begins with' <<EOF
+= nameless
+EOF
+check 2 'this name is taken' <<EOF
+$canary
+$canary
+EOF
+check 2 'an edit needs a mutant' <<EOF
+- text
+EOF
+check 2 "new text ('+') follows old text ('-')" <<EOF
+= a [drop] new text alone
++ text
+EOF
+check 2 "an argument begins with" <<EOF
+= a [drop] with an argument that says nothing
+! perhaps: so
+EOF
+check 2 "a line begins with one of" <<EOF
+nonsense
+EOF
+check 2 'the corpus has no canary' <<EOF
+@ ref/norm_tmpl.c
+= same [drop] nothing is changed
+$tame
+EOF
+
+# Every patch of the corpus still applies.
+"$builddir/tests/mutants/check-mutants" --patches --srcdir "$srcdir" "$srcdir"/tests/mutants/*.mutants >"$scratch/stale" ||
+    fail "patches that ref/ has left behind: $(cat "$scratch/stale")"
+
+# Truth and contract of ref-bf16 are the same whether it is judged alone or beside a mutant that ran before it.
+result_of_bf16() { # in a report with one case, without what is no result
+    awk '/^  \{/ { text = ""; mine = 0 } { text = text $0 "\n" } /"candidate": "ref-bf16"/ { mine = 1 }
+         /^  \}/ && mine { printf "%s", text }' "$1" | grep -v -e '"seconds"' -e '"repeat"'
+}
+one='b2h2n40c16f16d32g2 eps=1e-6 dist=strong seed=3'
+"$builddir/ttt-verify" --quiet --json "$scratch/alone.json" --case "$one" --candidate ref-bf16 >"$scratch/alone.out"
+"$builddir/ttt-verify" --quiet --json "$scratch/beside.json" --case "$one" --candidate "$liar" --candidate ref-bf16 \
+    >"$scratch/beside.out" && fail 'the mutant was not failed'
+result_of_bf16 "$scratch/alone.json" >"$scratch/alone"
+result_of_bf16 "$scratch/beside.json" >"$scratch/beside"
+grep -q '"grad_L_XK"' "$scratch/alone" || fail 'no result of ref-bf16'
+cmp "$scratch/alone" "$scratch/beside" || fail 'a mutant changes the results of ref-bf16'
+libraries >"$scratch/after"
+cmp "$scratch/before" "$scratch/after" || fail 'a mutant changes the library'
+exit $failed

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A copy of ref-bf16, patched or not, as a candidate: linked with every mutant.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <ttt/ttt_candidate.h>
+#include <ttt/ttt_ref.h>
+
+static enum ttt_status supports(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction)
+{
+    (void)self;
+    size_t bytes;
+    return direction == TTT_FORWARD ? ttt_ref_mlp_forward_workspace_bf16(shape, NULL, &bytes)
+                                    : ttt_ref_mlp_backward_workspace_bf16(shape, NULL, &bytes);
+}
+
+/* Cleared, so that a mutant that reads what it never wrote does the same in every run. */
+static void *take_workspace(size_t *bytes)
+{
+    *bytes = (*bytes + 63) / 64 * 64;
+    void *workspace = aligned_alloc(64, *bytes);
+    if (workspace)
+        memset(workspace, 0, *bytes);
+    return workspace;
+}
+
+static enum ttt_status forward(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
+                               int threads)
+{
+    (void)self;
+    const struct ttt_ref_options options = {.threads = threads};
+    size_t bytes;
+    enum ttt_status status = ttt_ref_mlp_forward_workspace_bf16(shape, &options, &bytes);
+    if (status != TTT_OK)
+        return status;
+    void *workspace = take_workspace(&bytes);
+    status = workspace ? ttt_ref_mlp_forward_bf16(shape, args, &options, workspace, bytes) : TTT_ERROR_MEMORY;
+    free(workspace);
+    return status;
+}
+
+static enum ttt_status backward(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_backward_args *args,
+                                int threads)
+{
+    (void)self;
+    const struct ttt_ref_options options = {.threads = threads};
+    size_t bytes;
+    enum ttt_status status = ttt_ref_mlp_backward_workspace_bf16(shape, &options, &bytes);
+    if (status != TTT_OK)
+        return status;
+    void *workspace = take_workspace(&bytes);
+    status = workspace ? ttt_ref_mlp_backward_bf16(shape, args, &options, workspace, bytes) : TTT_ERROR_MEMORY;
+    free(workspace);
+    return status;
+}
+
+static const struct ttt_candidate mutant = {
+    .abi = TTT_CANDIDATE_ABI,
+    .name = "mutant",
+    .about = "ref-bf16 with a planted fault",
+    .types = TTT_TYPES_BF16,
+    .deterministic = 1,
+    .supports = supports,
+    .forward = forward,
+    .backward = backward,
+};
+
+__attribute__((visibility("default"))) ttt_candidate_open_fn ttt_candidate_open;
+
+const struct ttt_candidate *ttt_candidate_open(int abi, const char *args)
+{
+    return abi == TTT_CANDIDATE_ABI && !args[0] ? &mutant : NULL;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * check-mutants: build and judge the planted faults; see corpus.h for how they are written.
+ */
+#include "harness/text.h"
+#include "pool.h"
+#include "score.h"
+#include <fnmatch.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { EXIT_PASSED = 0, EXIT_FAILED = 1, EXIT_BAD_INPUT = 2 };
+
+static const char usage[] =
+    "Usage: check-mutants --srcdir DIR --work DIR --verify PROGRAM --cc COMPILER --libs LIBRARIES --cases FILE\n"
+    "                     [--only PATTERN] [--jobs N] [--limit SECONDS] [--json FILE]\n"
+    "                     [--criteria PROGRAM] CORPUS.mutants...\n"
+    "       check-mutants --patches --srcdir DIR CORPUS.mutants...      see only whether every patch applies\n"
+    "Judge mutants of the reference.  Exit status: 0 none survived, 1 one did, or the judge is void, 2 bad input.\n";
+
+/* One run of the program. */
+struct session {
+    struct trial trial;
+    struct corpus corpus;
+    const char *cases, *only, *json;
+    int jobs, patches;
+    const struct mutant **list; /* those to be judged; the canaries first */
+    size_t count, canaries;
+    struct outcome *outcomes;
+    char error[ERROR_TEXT];
+};
+
+static int fail(struct session *s, const char *what)
+{
+    snprintf(s->error, sizeof s->error, "%s", what);
+    return -1;
+}
+
+static int number(struct session *s, const char *option, const char *text, int *value)
+{
+    uint64_t n;
+    if (ttt_text_to_u64(text, strlen(text), 1000000, &n) == 0 && n > 0) {
+        *value = (int)n;
+        return 0;
+    }
+    snprintf(s->error, sizeof s->error, "--%s: '%s' is no number from 1 to 1000000", option, TTT_QUOTE(text));
+    return -1;
+}
+
+static int parse(struct session *s, int argc, char **argv)
+{
+    const char **const text[] = {&s->trial.build.srcdir,
+                                 &s->trial.build.work,
+                                 &s->trial.verify,
+                                 &s->trial.build.cc,
+                                 &s->trial.build.libs,
+                                 &s->cases,
+                                 &s->only,
+                                 &s->json};
+    static const struct option options[] = {{"srcdir", required_argument, NULL, 0},
+                                            {"work", required_argument, NULL, 1},
+                                            {"verify", required_argument, NULL, 2},
+                                            {"cc", required_argument, NULL, 3},
+                                            {"libs", required_argument, NULL, 4},
+                                            {"cases", required_argument, NULL, 5},
+                                            {"only", required_argument, NULL, 6},
+                                            {"json", required_argument, NULL, 7},
+                                            {"jobs", required_argument, NULL, 9},
+                                            {"limit", required_argument, NULL, 10},
+                                            {"criteria", required_argument, NULL, 8},
+                                            {"patches", no_argument, NULL, 11},
+                                            {NULL, 0, NULL, 0}};
+    int limit = 60, option;
+    s->jobs = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == '?')
+            return fail(s, "see the usage above");
+        if (option < 9)
+            *text[option] = optarg;
+        else if (option == 11)
+            s->patches = 1;
+        else if (number(s, option == 9 ? "jobs" : "limit", optarg, option == 9 ? &s->jobs : &limit) != 0)
+            return -1;
+    }
+    s->trial.limit = (unsigned)limit;
+    for (int i = 0; i < (s->patches ? 1 : 6); i++)
+        if (!*text[i])
+            return fail(s, usage);
+    for (int i = optind; i < argc; i++)
+        if (corpus_read(&s->corpus, argv[i], s->error, sizeof s->error) != 0)
+            return -1;
+    return s->patches ? 0 : cases_read(&s->trial.cases, s->cases, s->error, sizeof s->error);
+}
+
+static int is_canary(const struct mutant *m)
+{
+    return strcmp(m->group, "canary") == 0;
+}
+
+static int choose(struct session *s)
+{
+    s->list = calloc(s->corpus.count + 1, sizeof(void *));
+    s->outcomes = calloc(s->corpus.count + 1, sizeof *s->outcomes);
+    if (!s->list || !s->outcomes)
+        return fail(s, "out of memory");
+    for (size_t i = 0; i < s->corpus.count; i++)
+        if (is_canary(&s->corpus.list[i]))
+            s->list[s->count++] = &s->corpus.list[i];
+    s->canaries = s->count;
+    if (s->canaries == 0)
+        return fail(s, "the corpus has no canary: a mutant of the class 'canary', which must die");
+    for (size_t i = 0; i < s->corpus.count; i++)
+        if (!is_canary(&s->corpus.list[i]) && (!s->only || fnmatch(s->only, s->corpus.list[i].name, 0) == 0))
+            s->list[s->count++] = &s->corpus.list[i];
+    return s->count > s->canaries ? 0 : fail(s, "no mutant has a name like that of --only");
+}
+
+static void tell(size_t done, size_t count)
+{
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r%zu of %zu mutants%s", done, count, done == count ? "\n" : "");
+}
+
+/* A mutant that must die, and the clean build, which must live. */
+static int controls(struct session *s)
+{
+    if (build_common(&s->trial.build, s->error, sizeof s->error) != 0)
+        return -1;
+    if (trial_clean(&s->trial, s->error, sizeof s->error) != 0) {
+        printf("VOID: %s\n", s->error);
+        return EXIT_FAILED;
+    }
+    pool_run(&s->trial, s->list, s->canaries, s->jobs, s->outcomes, NULL);
+    for (size_t i = 0; i < s->canaries; i++)
+        if (s->outcomes[i].end != END_KILLED) {
+            printf("VOID: the canary %s: %s %s\n", s->list[i]->name, end_name[s->outcomes[i].end],
+                   s->outcomes[i].error);
+            return EXIT_FAILED;
+        }
+    return EXIT_PASSED;
+}
+
+static int run(struct session *s)
+{
+    struct timespec start, end;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    if (choose(s) != 0)
+        return -1;
+    if (mkdir(s->trial.build.work, 0777) != 0)
+        return fail(s, "--work: the folder must not exist, and its parent must");
+    const int status = controls(s);
+    if (status != EXIT_PASSED)
+        return status;
+    struct score score = {s->list + s->canaries, s->outcomes + s->canaries, s->count - s->canaries, 0};
+    pool_run(&s->trial, score.list, score.count, s->jobs, s->outcomes + s->canaries, tell);
+    if (trial_clean_again(&s->trial, s->error, sizeof s->error) != 0) {
+        printf("VOID: %s\n", s->error);
+        return EXIT_FAILED;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    score.seconds = (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec);
+    score_print(stdout, &score);
+    if (s->json && score_write(s->json, &score) != 0)
+        return fail(s, "--json: the file cannot be written");
+    return score_count(&score, END_SURVIVED) + score_count(&score, END_ERROR) == 0 ? EXIT_PASSED : EXIT_FAILED;
+}
+
+/* Quick, so that `make check` finds a patch that a change of ref/ has left behind. */
+static int check_patches(struct session *s)
+{
+    int status = EXIT_PASSED;
+    for (size_t i = 0; i < s->corpus.count; i++) {
+        const struct mutant *m = &s->corpus.list[i];
+        if (build_check_patch(&s->trial.build, m, s->error, sizeof s->error) == 0)
+            continue;
+        printf("%s:%d: %s: %s\n", m->path, m->line, m->name, s->error);
+        status = EXIT_FAILED;
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct session s = {.count = 0};
+    int status = parse(&s, argc, argv);
+    if (status == 0)
+        status = s.patches ? check_patches(&s) : run(&s);
+    if (status < 0)
+        fprintf(stderr, "check-mutants: %s\n", s.error);
+    free(s.list);
+    free(s.outcomes);
+    cases_free(&s.trial.cases);
+    corpus_free(&s.corpus);
+    return status < 0 ? EXIT_BAD_INPUT : status;
+}
