@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const ttt_class_name[TTT_CLASS_COUNT] = {"NC <= 4", "NC <= 16", "NC > 16"};
+const char *const ttt_class_name[TTT_CLASS_COUNT] = {"NC <= 4", "NC <= 16", "NC > 16", "F < 16"};
 
 int ttt_class_of(const struct ttt_mlp_shape *shape)
 {
     const int64_t NC = ttt_shape_mini_batches(shape);
-    return NC <= 4 ? TTT_CLASS_SHORT : NC <= 16 ? TTT_CLASS_MEDIUM : TTT_CLASS_LONG;
+    return shape->head_dim < 16 ? TTT_CLASS_NARROW
+           : NC <= 4            ? TTT_CLASS_SHORT
+           : NC <= 16           ? TTT_CLASS_MEDIUM
+                                : TTT_CLASS_LONG;
 }
 
 /* FNV-1a. */

@@ -11,10 +11,11 @@
 #include "shapes.h"
 
 /* Raised whenever readings change their meaning: gates, groups, replicas, distributions or rounding points. */
-#define TTT_CALIBRATION_VERSION 3
+#define TTT_CALIBRATION_VERSION 4
 
-/* Error grows along the sequence and so do the extremes over more groups. */
-enum { TTT_CLASS_SHORT, TTT_CLASS_MEDIUM, TTT_CLASS_LONG, TTT_CLASS_COUNT }; /* NC <= 4, NC <= 16, more */
+/* Error grows along the sequence, and so do the extremes over more groups; a layer norm over a few elements has heavier
+ * tails than a wide one.  NC <= 4, NC <= 16, more; F < 16 at any length. */
+enum { TTT_CLASS_SHORT, TTT_CLASS_MEDIUM, TTT_CLASS_LONG, TTT_CLASS_NARROW, TTT_CLASS_COUNT };
 extern const char *const ttt_class_name[TTT_CLASS_COUNT];
 int ttt_class_of(const struct ttt_mlp_shape *shape);
 

@@ -48,7 +48,7 @@ int ttt_table_failure(const struct ttt_result *r, int i, char line[TTT_TABLE_LIN
 
 void ttt_table_header(FILE *out)
 {
-    fprintf(out, "%-16s%-10s%-10s%-10s%-10s%9s%9s  %-24s%9s  %s\n", "verdict", "candidate", "direction", "rel_l2",
+    fprintf(out, "%-16s%-12s%-10s%-10s%-10s%9s%9s  %-24s%9s  %s\n", "verdict", "candidate", "direction", "rel_l2",
             "gate", "value", "bound", "worst tensor", "seconds", "case");
 }
 
@@ -94,7 +94,7 @@ void ttt_table_result(FILE *out, const struct ttt_result *r)
 {
     char subject[TTT_CASE_TEXT];
     ttt_case_format(&r->c, subject);
-    fprintf(out, "%-16s%-10s%-10s", ttt_verdict_name[r->verdict], r->candidate, ttt_direction_name[r->directions]);
+    fprintf(out, "%-16s%-12s%-10s", ttt_verdict_name[r->verdict], r->candidate, ttt_direction_name[r->directions]);
     const struct ttt_tensor_result *worst = ttt_result_worst(r);
     const struct ttt_gate *gate = worst ? ttt_tensor_worst_gate(worst) : NULL;
     if (gate)

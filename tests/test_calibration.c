@@ -48,11 +48,10 @@ START_TEST(classes_of_size)
     static const struct {
         const char *text;
         int size;
-    } cases[] = {{"b1h1n1c64f1d1g1", TTT_CLASS_SHORT},
-                 {"b1h1n256c64f1d1g1", TTT_CLASS_SHORT},
-                 {"b1h1n257c64f1d1g1", TTT_CLASS_MEDIUM},
-                 {"b1h1n1024c64f1d1g1", TTT_CLASS_MEDIUM},
-                 {"b1h1n1025c64f1d1g1", TTT_CLASS_LONG}};
+    } cases[] = {{"b1h1n1c64f16d1g1", TTT_CLASS_SHORT},    {"b1h1n256c64f16d1g1", TTT_CLASS_SHORT},
+                 {"b1h1n257c64f16d1g1", TTT_CLASS_MEDIUM}, {"b1h1n1024c64f64d1g1", TTT_CLASS_MEDIUM},
+                 {"b1h1n1025c64f64d1g1", TTT_CLASS_LONG},  {"b1h1n1025c64f15d1g1", TTT_CLASS_NARROW},
+                 {"b1h1n1c1f1d1g1", TTT_CLASS_NARROW}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct ttt_case c = case_of(cases[i].text);
         ck_assert_int_eq(ttt_class_of(&c.shape), cases[i].size);
@@ -63,36 +62,36 @@ END_TEST
 START_TEST(threshold_is_margin_times_the_largest_reading)
 {
     for (int types = TTT_TYPES_F32; types <= TTT_TYPES_BF16; types++) {
-        ck_assert_double_eq(threshold((enum ttt_types)types, "b1h1n64c64f1d1g1 dist=unit", 0, TTT_XQW, 0), 1.5);
-        ck_assert_double_eq(threshold((enum ttt_types)types, "b1h1n64c64f1d1g1 dist=strong", 0, TTT_XQW, 0), 3);
+        ck_assert_double_eq(threshold((enum ttt_types)types, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, 0), 1.5);
+        ck_assert_double_eq(threshold((enum ttt_types)types, "b1h1n64c64f16d1g1 dist=strong", 0, TTT_XQW, 0), 3);
     }
     table.cells[BFLOAT16][TTT_DIST_MODEL][TTT_CLASS_LONG].most[TTT_XQW][TTT_GATE_G2] = 8;
-    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1025c64f1d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 12);
-    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1024c64f1d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
-    ck_assert_double_eq(threshold(TTT_TYPES_F32, "b1h1n1025c64f1d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1025c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 12);
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1024c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
+    ck_assert_double_eq(threshold(TTT_TYPES_F32, "b1h1n1025c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
 }
 END_TEST
 
 START_TEST(data_from_elsewhere_has_the_largest_of_all_distributions)
 {
-    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f1d1g1 dist=unit", 1, TTT_XQW, 0), 3);
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 1, TTT_XQW, 0), 3);
     table.cells[BFLOAT16][TTT_DIST_STRONG][TTT_CLASS_SHORT].runs[TTT_XQW] = 0;
-    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f1d1g1 dist=unit", 1, TTT_XQW, 0), 1.5);
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 1, TTT_XQW, 0), 1.5);
 }
 END_TEST
 
 START_TEST(without_runs_there_is_no_threshold)
 {
-    ck_assert_double_nan(threshold(TTT_TYPES_BF16, "b1h1n64c64f1d1g1", 0, TTT_W1_LAST, 0));
-    ck_assert_double_nan(threshold(TTT_TYPES_F32, "b1h1n64c64f1d1g1", 1, TTT_W1_LAST, 0));
+    ck_assert_double_nan(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1", 0, TTT_W1_LAST, 0));
+    ck_assert_double_nan(threshold(TTT_TYPES_F32, "b1h1n64c64f16d1g1", 1, TTT_W1_LAST, 0));
     table.cells[BFLOAT16][TTT_DIST_UNIT][TTT_CLASS_SHORT].runs[TTT_XQW] = 0;
-    ck_assert_double_nan(threshold(TTT_TYPES_BF16, "b1h1n64c64f1d1g1 dist=unit", 0, TTT_XQW, 0));
+    ck_assert_double_nan(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, 0));
 }
 END_TEST
 
 START_TEST(few_elements_have_a_wider_threshold)
 {
-    const struct ttt_case c = case_of("b1h1n64c64f1d1g1 dist=unit");
+    const struct ttt_case c = case_of("b1h1n64c64f16d1g1 dist=unit");
     ck_assert_double_eq(ttt_calibration_threshold(&table, TTT_TYPES_BF16, &c, 0, TTT_XQW, TTT_GATE_G1, 64), 1.5);
     ck_assert_double_eq(ttt_calibration_threshold(&table, TTT_TYPES_BF16, &c, 0, TTT_XQW, TTT_GATE_G1, 16), 3);
     ck_assert_double_eq(ttt_calibration_threshold(&table, TTT_TYPES_BF16, &c, 0, TTT_XQW, TTT_GATE_G3, 1024), 3);
@@ -104,9 +103,9 @@ START_TEST(bfloat16_may_do_what_float_may)
     const int g3_row = TTT_GATE_G3 + TTT_LEVEL_ROW;
     table.cells[BFLOAT16][TTT_DIST_UNIT][TTT_CLASS_SHORT].most[TTT_XQW][g3_row] = 1e-9F;
     table.cells[FLOAT][TTT_DIST_UNIT][TTT_CLASS_SHORT].most[TTT_XQW][TTT_GATE_G1 + TTT_LEVEL_ROW] = 4;
-    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f1d1g1 dist=unit", 0, TTT_XQW, g3_row), 6 * 0x1p-16);
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, g3_row), 6 * 0x1p-16);
     table.cells[FLOAT][TTT_DIST_UNIT][TTT_CLASS_SHORT].most[TTT_XQW][g3_row] = 1e-9F;
-    ck_assert_double_lt(threshold(TTT_TYPES_F32, "b1h1n64c64f1d1g1 dist=unit", 0, TTT_XQW, g3_row), 1e-8);
+    ck_assert_double_lt(threshold(TTT_TYPES_F32, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, g3_row), 1e-8);
 }
 END_TEST
 
@@ -154,9 +153,9 @@ END_TEST
 /* Every gate that a real layer is read by has been calibrated. */
 START_TEST(real_layers_are_calibrated)
 {
-    static const char *const shapes[TTT_CLASS_COUNT] = {
-        "b2h2n192c64f64d256g2 causal=1", "b2h2n640c64f64d256g4 causal=1", "b2h2n2048c64f64d256g16 causal=1"};
-    for (int i = 0; i < TTT_CLASS_COUNT * TTT_DIST_COUNT; i++) {
+    static const char *const shapes[] = {"b2h2n192c64f64d256g2 causal=1", "b2h2n640c64f64d256g4 causal=1",
+                                         "b2h2n2048c64f64d256g16 causal=1"};
+    for (int i = 0; i < TTT_CLASS_NARROW * TTT_DIST_COUNT; i++) {
         struct ttt_case c = case_of(shapes[i / TTT_DIST_COUNT]);
         c.distribution = (enum ttt_distribution)(i % TTT_DIST_COUNT);
         if (c.distribution == TTT_DIST_STRONG && ttt_class_of(&c.shape) != TTT_CLASS_SHORT)

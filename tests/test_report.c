@@ -182,6 +182,81 @@ START_TEST(junit_escapes_and_counts)
 }
 END_TEST
 
+/* JUnit knows neither verdict. */
+START_TEST(junit_says_what_was_not_judged)
+{
+    struct ttt_result r;
+    make_result(&r, 0);
+    r.blind[TTT_XV] = r.blind[TTT_B1_INIT] = 1;
+    r.one_mini_batch = 1;
+    r.verdict = ttt_verdict_result(&r);
+    ck_assert_int_eq(r.verdict, TTT_VACUOUS);
+    struct ttt_summary summary = summary_of(&r);
+    char *text = written_by(ttt_junit_write, &summary);
+    ck_assert_ptr_nonnull(strstr(text, "tests=\"1\" failures=\"0\" errors=\"0\" skipped=\"0\""));
+    ck_assert_ptr_nonnull(strstr(text, "<system-out>VACUOUS for XV, b1_init (constant), and the updated state (one "
+                                       "mini-batch)</system-out></testcase>"));
+    free(text);
+    r.tensors[0].ill_conditioned = 1;
+    r.verdict = ttt_verdict_result(&r);
+    ck_assert_int_eq(r.verdict, TTT_ILL_CONDITIONED);
+    summary = summary_of(&r);
+    text = written_by(ttt_junit_write, &summary);
+    ck_assert_ptr_nonnull(strstr(text, "tests=\"1\" failures=\"0\" errors=\"0\" skipped=\"1\""));
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "<skipped message=\"ILL-CONDITIONED XQW: replicas of the contract disagree by more "
+                                 "than half of it; VACUOUS for XV"));
+    free(text);
+    ttt_result_free(&r);
+}
+END_TEST
+
+START_TEST(limits_are_lines_of_what_did_not_fail)
+{
+    struct ttt_result r;
+    char line[TTT_TABLE_LINE];
+    make_result(&r, 0);
+    ck_assert(!ttt_table_limit(&r, 0, line));
+    r.one_mini_batch = 1;
+    r.verdict = ttt_verdict_result(&r);
+    ck_assert(ttt_table_limit(&r, 0, line));
+    ck_assert_str_eq(line, "VACUOUS for the updated state (one mini-batch)");
+    ck_assert(!ttt_table_limit(&r, 1, line));
+    r.verdict = TTT_FAIL;
+    ck_assert(!ttt_table_limit(&r, 0, line));
+    ttt_result_free(&r);
+}
+END_TEST
+
+START_TEST(groups_have_places)
+{
+    struct ttt_case c;
+    char error[256], place[TTT_DETAIL_TEXT];
+    ck_assert_int_eq(ttt_case_parse("b2h3n10c4f5d7g1 eps=1e-6 causal=1", &c, error, sizeof error), 0);
+    static const struct {
+        enum ttt_tensor tensor;
+        struct ttt_place place;
+        const char *text;
+    } table[] = {
+        {TTT_XQW, {TTT_LEVEL_TENSOR, 0, 0, 0, 0, 300}, "[the whole tensor]"},
+        {TTT_XQW, {TTT_LEVEL_HEAD, 4, 0, 0, 0, 50}, "[batch 1, head 1]"},
+        {TTT_XQW, {TTT_LEVEL_PIECE, 4, 2, 0, 0, 10}, "[batch 1, head 1, mini-batch 2]"},
+        {TTT_XQW, {TTT_LEVEL_ROW, 4, 2, 1, 0, 5}, "[batch 1, head 1, mini-batch 2, row 1]"},
+        {TTT_GRAD_XK,
+         {TTT_LEVEL_TILE, 4, 1, 0, 0, 20},
+         "[batch 1, head 1, mini-batch 1, tile of rows 0 and columns 0 on]"},
+        {TTT_W1_CHECKPOINTS, {TTT_LEVEL_PIECE, 5, 1, 0, 0, 35}, "[batch 1, head 2, checkpoint 1]"},
+        {TTT_GRAD_W1_INIT, {TTT_LEVEL_ROW, 5, 0, 3, 0, 7}, "[batch 1, head 2, row 3]"},
+        {TTT_GRAD_NORM_BIAS, {TTT_LEVEL_HEAD, 2, 0, 0, 0, 5}, "[head 2]"},
+        {TTT_GRAD_TOKEN_ETA, {TTT_LEVEL_TENSOR, 0, 0, 0, 0, 4}, "[the whole tensor]"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        ttt_group_place(table[i].tensor, &c.shape, &table[i].place, place);
+        ck_assert_str_eq(place, table[i].text);
+    }
+}
+END_TEST
+
 START_TEST(places_have_names)
 {
     struct ttt_case c;
@@ -310,6 +385,9 @@ int main(void)
     tcase_add_test(tests, json_holds_the_proof_of_the_gradients);
     tcase_add_test(tests, json_survives_a_path_that_is_not_utf8);
     tcase_add_test(tests, junit_escapes_and_counts);
+    tcase_add_test(tests, junit_says_what_was_not_judged);
+    tcase_add_test(tests, limits_are_lines_of_what_did_not_fail);
+    tcase_add_test(tests, groups_have_places);
     tcase_add_test(tests, places_have_names);
     tcase_add_test(tests, worst_tensor_is_the_nearest_to_its_bound);
     tcase_add_test(tests, commands_are_quoted_for_a_shell);

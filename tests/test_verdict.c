@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { GROUP = 64 }; /* elements of every group here */
+
 /* Metrics of a tensor of one element: truth 1, error `error`. */
 static struct ttt_tensor_result tensor_with(double error)
 {
@@ -36,7 +38,7 @@ static enum ttt_verdict judge(struct ttt_tensor_result t, enum ttt_types types, 
     const struct ttt_case c = any_case();
     struct ttt_reading readings[TTT_GATES];
     for (int gate = 0; gate < TTT_GATES; gate++)
-        readings[gate] = (struct ttt_reading){.value = reading, .place = {.elements = 64}};
+        readings[gate] = (struct ttt_reading){.value = reading, .place = {.elements = GROUP}};
     const struct ttt_evidence evidence = {
         .types = types, .c = &c, .readings = readings, .ill_conditioned = ill_conditioned};
     ttt_verdict_tensor(&t, &evidence);
@@ -55,7 +57,7 @@ static double least_threshold(enum ttt_types types)
     const struct ttt_case c = any_case();
     double least = INFINITY;
     for (int gate = 0; gate < TTT_GATES; gate++)
-        least = fmin(least, ttt_calibration_threshold(&ttt_calibration_table, types, &c, 0, TTT_XQW, gate));
+        least = fmin(least, ttt_calibration_threshold(&ttt_calibration_table, types, &c, 0, TTT_XQW, gate, GROUP));
     return least;
 }
 
