@@ -29,6 +29,10 @@ extern const struct ttt_candidate ttt_candidate_ref_bf16;
  * types are TTT_TYPES_BF16 otherwise.  Not a candidate that a user can name, and one at a time. */
 const struct ttt_candidate *ttt_candidate_replica(uint64_t seed);
 
+/* A replica of the precision contract: stochastic rounding with this seed, token outputs float and not yet rounded. Its
+ * types are TTT_TYPES_BF16 otherwise.  Not a candidate that a user can name, and one at a time. */
+const struct ttt_candidate *ttt_candidate_replica(uint64_t seed);
+
 /* The forward pass of ref-f64 in complex double, for derivatives by the complex step.  Not one that a user can name
  * either: each element is a pair of doubles, and there is no backward pass. */
 extern const struct ttt_candidate ttt_candidate_ref_c128;

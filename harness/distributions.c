@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "distributions.h"
+#include "exact.h"
 #include "rng.h"
 #include <math.h>
 #include <string.h>
@@ -77,6 +78,8 @@ static double last_eta(const struct ttt_case *c, int64_t index)
 /* An element before it is rounded to what its tensor can hold. */
 static double element(enum ttt_tensor t, const struct ttt_case *c, int64_t index, double norm)
 {
+    if (c->distribution == TTT_DIST_EXACT)
+        return ttt_exact_value(t, c, index);
     switch (t) {
     case TTT_XQ:
     case TTT_XK:

@@ -114,9 +114,9 @@ static void measure(struct ttt_gradcheck *g, enum ttt_tensor input)
     const double *gradient = values(&g->base, gradient_of(input));
     long double gg = 0, vv = 0, gv = 0;
     for (int64_t i = 0; i < g->base.buffer[input].elements; i++) {
-        gg += (long double)gradient[i] * gradient[i];
-        vv += (long double)g->v[i] * g->v[i];
-        gv += (long double)gradient[i] * g->v[i];
+        gg += (long double)gradient[i] * (long double)gradient[i];
+        vv += (long double)g->v[i] * (long double)g->v[i];
+        gv += (long double)gradient[i] * (long double)g->v[i];
     }
     g->norm_g = sqrtl(gg);
     g->norm_v = sqrtl(vv);
@@ -169,7 +169,7 @@ static int step_complex(struct ttt_gradcheck *g, enum ttt_tensor input, double h
     for (int t = 0; t < TERMS; t++)
         for (int64_t i = 0; values(&g->base, terms[t].gradient) && i < g->base.buffer[terms[t].output].elements; i++)
             derivative += (long double)values(&g->base, terms[t].gradient)[i] *
-                          (values(&g->pairs, terms[t].output)[2 * i + 1] / h);
+                          (long double)(values(&g->pairs, terms[t].output)[2 * i + 1] / h);
     const long double wrong = fabsl(derivative - g->gv), scale = g->norm_g * g->norm_v;
     const double ratio = wrong == 0 ? 0 : (double)(wrong / scale);
     if (!isnan(result->ratio) && !(ratio <= result->ratio))
@@ -190,15 +190,16 @@ static int remainder_at(struct ttt_gradcheck *g, enum ttt_tensor input, double t
     /* What was added is not quite t v: the derivative along what it is. */
     long double linear = 0, change = 0, squares = 0;
     for (int64_t i = 0; i < n; i++)
-        linear += (long double)values(&g->base, gradient_of(input))[i] * ((long double)x[i] - x0[i]);
+        linear += (long double)values(&g->base, gradient_of(input))[i] * ((long double)x[i] - (long double)x0[i]);
     const int status = call(&ttt_candidate_ref_f64, TTT_FORWARD, &g->moved, error, error_size);
     memcpy(x, x0, (size_t)n * sizeof *x);
     for (int k = 0; k < TERMS && status == 0; k++) {
         const double *up = values(&g->base, terms[k].gradient), *before = values(&g->base, terms[k].output);
         const double *after = values(&g->moved, terms[k].output);
         for (int64_t i = 0; up && i < g->base.buffer[terms[k].output].elements; i++) {
-            change += (long double)up[i] * ((long double)after[i] - before[i]);
-            squares += (long double)up[i] * before[i] * up[i] * before[i];
+            change += (long double)up[i] * ((long double)after[i] - (long double)before[i]);
+            const long double term = (long double)up[i] * (long double)before[i];
+            squares += term * term;
         }
     }
     *remainder = (double)fabsl(change - linear);
@@ -235,7 +236,7 @@ static int slope_along(struct ttt_gradcheck *g, enum ttt_tensor input, struct tt
     const int64_t n = g->base.buffer[input].elements;
     long double xx = 0;
     for (int64_t i = 0; i < n; i++)
-        xx += (long double)values(&g->base, input)[i] * values(&g->base, input)[i];
+        xx += (long double)values(&g->base, input)[i] * (long double)values(&g->base, input)[i];
     /* t = 1 moves the tensor by its own size; a tensor of zeros (biases) by 0.1. */
     const double start = xx > 0 ? (double)(sqrtl(xx) / g->norm_v) : 0.1;
     double logs[HALVINGS];

@@ -16,6 +16,8 @@ harness_libttt_harness_la_SOURCES = \
 	harness/command.c harness/command.h \
 	harness/distributions.c harness/distributions.h \
 	harness/dump.c harness/dump.h \
+	harness/exact.c harness/exact.h \
+	harness/exactness.c harness/exactness.h \
 	harness/flops.c harness/flops.h \
 	harness/gates.c harness/gates.h \
 	harness/given.c harness/given.h \

@@ -70,7 +70,7 @@ static int read_label(const struct ttt_safetensors *s, struct ttt_case *c, const
 {
     const char *name = ttt_safetensors_metadata(s, "distribution"), *seed = ttt_safetensors_metadata(s, "seed");
     c->distribution = name ? ttt_distribution_find(name, strlen(name)) : TTT_DIST_UNIT;
-    if (c->distribution == TTT_DIST_COUNT)
+    if (c->distribution == TTT_DIST_NONE)
         c->distribution = TTT_DIST_UNIT;
     c->seed = 1;
     if (seed && ttt_text_to_u64(seed, strlen(seed), UINT64_MAX, &c->seed))

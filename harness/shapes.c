@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "shapes.h"
+#include "exact.h"
 #include "tensors.h"
 #include "text.h"
 #include <inttypes.h>
@@ -7,14 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const ttt_distribution_name[TTT_DIST_COUNT] = {"unit", "model", "strong"};
+const char *const ttt_distribution_name[TTT_DIST_NONE] = {"unit", "model", "strong", "exact"};
 
 enum key { KEY_EPS, KEY_DIST, KEY_SEED, KEY_CAUSAL, KEY_STATE_GRADS, KEY_COUNT };
 
 static const struct {
     const char *name, *allowed;
 } keys[KEY_COUNT] = {
-    [KEY_EPS] = {"eps", "a decimal number >= 0"},      [KEY_DIST] = {"dist", "unit, model or strong"},
+    [KEY_EPS] = {"eps", "a decimal number >= 0"},      [KEY_DIST] = {"dist", "unit, model, strong or exact"},
     [KEY_SEED] = {"seed", "an integer 0 to 2^64 - 1"}, [KEY_CAUSAL] = {"causal", "0 or 1"},
     [KEY_STATE_GRADS] = {"state_grads", "0 or 1"},
 };
@@ -71,7 +72,7 @@ static int read_value(enum key key, const char *value, size_t n, struct ttt_case
         return ttt_text_to_double(value, n, &c->shape.ln_eps);
     case KEY_DIST:
         c->distribution = ttt_distribution_find(value, n);
-        return c->distribution == TTT_DIST_COUNT ? -1 : 0;
+        return c->distribution == TTT_DIST_NONE ? -1 : 0;
     case KEY_SEED:
         return ttt_text_to_u64(value, n, UINT64_MAX, &c->seed);
     default:
@@ -162,13 +163,13 @@ int ttt_case_check(const struct ttt_case *c, char *error, size_t error_size)
                  ttt_tensor_info[t].name);
         return -1;
     }
-    return 0;
+    return c->distribution == TTT_DIST_EXACT ? ttt_exact_check(c, error, error_size) : 0;
 }
 
 enum ttt_distribution ttt_distribution_find(const char *name, size_t n)
 {
     enum ttt_distribution d = TTT_DIST_UNIT;
-    while (d < TTT_DIST_COUNT &&
+    while (d < TTT_DIST_NONE &&
            !(strlen(ttt_distribution_name[d]) == n && memcmp(ttt_distribution_name[d], name, n) == 0))
         d++;
     return d;

@@ -15,9 +15,17 @@
 #include <stdint.h>
 #include <ttt/ttt_mlp.h>
 
-enum ttt_distribution { TTT_DIST_UNIT, TTT_DIST_MODEL, TTT_DIST_STRONG, TTT_DIST_COUNT };
+/* Those up to TTT_DIST_COUNT are drawn; an exact one makes no rounding error (exact.h). */
+enum ttt_distribution {
+    TTT_DIST_UNIT,
+    TTT_DIST_MODEL,
+    TTT_DIST_STRONG,
+    TTT_DIST_COUNT,
+    TTT_DIST_EXACT = TTT_DIST_COUNT,
+    TTT_DIST_NONE
+};
 
-extern const char *const ttt_distribution_name[TTT_DIST_COUNT];
+extern const char *const ttt_distribution_name[TTT_DIST_NONE];
 
 struct ttt_case {
     struct ttt_mlp_shape shape;
@@ -35,7 +43,7 @@ int ttt_case_parse(const char *text, struct ttt_case *out, char *error, size_t e
  * 0, or -1 with one line in `error`. */
 int ttt_case_check(const struct ttt_case *c, char *error, size_t error_size);
 
-/* The distribution of this name (`n` bytes), or TTT_DIST_COUNT. */
+/* The distribution of this name (`n` bytes), or TTT_DIST_NONE. */
 enum ttt_distribution ttt_distribution_find(const char *name, size_t n);
 
 /* Write the canonical spelling (every key, so that defaults may change); it parses back to the same case. */

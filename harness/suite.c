@@ -16,6 +16,8 @@ static const struct ttt_suite_entry smoke[] = {
     {"b1h2n152c16f64d256g4 eps=1e-6 dist=unit seed=4 causal=1", "the causal form with a short tail", BOTH},
     {"b1h1n5c16f8d20g1 eps=1e-5 dist=unit seed=5 state_grads=0", "C > N; no upstream gradients of the state", BOTH},
     {"b1h1n1c1f1d1g1 eps=1e-6 dist=unit seed=6", "every size 1: normalize of one element is 0", BOTH},
+    {"b1h4n150c64f64d256g2 eps=0 dist=exact seed=7", "data that need no rounding: bit by bit", BOTH},
+    {"b2h3n67c16f64d64g2 eps=0 dist=exact seed=8 causal=1", "the same in the causal form", BOTH},
 };
 
 static const struct ttt_suite_entry standard[] = {
@@ -38,6 +40,12 @@ static const struct ttt_suite_entry standard[] = {
     {"b1h2n320c64f64d256g99 eps=1e-6 dist=unit seed=25", "G > NC", BOTH},
     {"b1h2n320c64f64d256g4 eps=1e-6 dist=unit seed=25 state_grads=0", "no upstream gradients of the state", BOTH},
     {"b1h3n33c5f7d11g3 eps=1e-6 dist=unit seed=26", "sizes that no tile divides", BOTH},
+    {"b1h6n384c64f64d256g2 eps=0 dist=exact seed=27", "no rounding, six mini-batches", BOTH},
+    {"b1h5n257c64f64d256g4 eps=0 dist=exact seed=28", "no rounding, a tail of one row", BOTH},
+    {"b1h3n150c64f128d512g1 eps=0 dist=exact seed=29", "no rounding, F = 128", BOTH},
+    {"b2h2n39c64f64d256g1 eps=0 dist=exact seed=30", "no rounding, C > N", BOTH},
+    {"b1h3n10c5f16d6g1 eps=0 dist=exact seed=31", "no rounding, every hidden unit on", BOTH},
+    {"b1h12n250c16f64d256g4 eps=0 dist=exact seed=32 causal=1", "no rounding, causal with a tail", BOTH},
 };
 
 static const struct ttt_suite_entry release[] = {

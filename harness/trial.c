@@ -27,7 +27,8 @@ int ttt_trial_pass(const struct ttt_trial *trial, struct ttt_tensors *t, enum tt
                    const char *relation)
 {
     const struct ttt_candidate *candidate = trial->candidate;
-    const struct ttt_call call = {.candidate = candidate, .direction = direction, .threads = trial->run->threads};
+    /* One thread: most of these passes are over before another one is awake. */
+    const struct ttt_call call = {.candidate = candidate, .direction = direction, .threads = 1};
     if (direction == TTT_BACKWARD && !(trial->run->directions & TTT_DIRECTION_BACKWARD))
         return 0;
     const enum ttt_status refusal = candidate->supports(candidate->self, &t->c.shape, direction);

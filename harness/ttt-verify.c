@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "command.h"
 #include "dump.h"
+#include "exactness.h"
 #include "jobs.h"
 #include "junit.h"
 #include "machine.h"
@@ -120,6 +121,9 @@ static int run_job(struct session *s, const struct ttt_job *job, struct ttt_safe
         if (!results[i].repeat || (job->path && !results[i].file))
             return fail(s, "out of memory");
         const struct ttt_candidate *candidate = s->contenders[i].candidate;
+        if (run.c.distribution == TTT_DIST_EXACT &&
+            ttt_exactness_run(&run, &results[i], s->error, sizeof s->error) != 0)
+            return -1;
         if (candidate && (run.truth_in_file || ttt_relations_suit(&run.c)) &&
             ttt_relations_run(&run, candidate, &results[i], s->error, sizeof s->error) != 0)
             return -1;

@@ -66,8 +66,8 @@ TTT_REF_CLONES static void R(gelu_slope_rows)(uint32_t rounding, int64_t rows, i
     }
 }
 
-/* What the backward pass needs again of a saved Z1 (bias included) and gX2 = gZ2 W2^T.  X2 and X2q, gZ1 and gZ1q are the
- * same array where nothing rounds.  Row by row like the others: the last elements of a row may get another exp than
+/* What the backward pass needs again of a saved Z1 (bias included) and gX2 = gZ2 W2^T.  X2 and X2q, gZ1 and gZ1q are
+ * the same array where nothing rounds.  Row by row like the others: the last elements of a row may get another exp than
  * full vectors do, and X2 must be the same bits again. */
 TTT_REF_CLONES static void R(gelu_recall)(uint32_t rounding, int64_t rows, int64_t D, const real *restrict Z1,
                                           const real *restrict gX2, real *X2, real *X2q, real *gZ1, real *gZ1q,

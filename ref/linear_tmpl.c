@@ -10,10 +10,10 @@
 static inline int64_t R(tile)(int by_rows, int transposed, int64_t m, int64_t n, int64_t k)
 {
     const int64_t length = by_rows ? m : n, other = by_rows ? n : m;
+    if (!ttt_ref_blas_multiplies_in_place())
+        return length;
     const int64_t limit = transposed ? 1024 / other : 1000000 / other / k;
     int64_t tile = length;
-    if (TTT_REF_PRECISION == 128 || !ttt_ref_blas_multiplies_in_place())
-        return length;
     while (tile > limit && tile >= 8) /* narrower ones lose more than they win */
         tile = (tile + 1) / 2;
     return tile < 8 ? length : tile;
@@ -26,7 +26,8 @@ static inline void R(matmul)(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int64_t m, 
     if (m <= 0 || n <= 0)
         return;
     const int by_rows = tb == CblasNoTrans && (ta == CblasNoTrans || m > n);
-    const int64_t length = by_rows ? m : n, tile = R(tile)(by_rows, tb == CblasTrans, m, n, k);
+    const int64_t length = by_rows ? m : n;
+    const int64_t tile = TTT_REF_PRECISION == 128 ? length : R(tile)(by_rows, tb == CblasTrans, m, n, k);
     const int64_t next_A = !by_rows ? 0 : ta == CblasNoTrans ? lda : 1;
     const int64_t next_B = by_rows ? 0 : tb == CblasNoTrans ? 1 : ldb;
     const int64_t next_C = by_rows ? ldc : 1;

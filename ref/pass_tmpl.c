@@ -34,11 +34,17 @@ struct pass {
     uint32_t rounding;
 };
 
+/* How many of `threads` make a team of `teams`: no more than there are parts in a stage. */
+static int R(members)(const struct pass *p, int threads, int teams)
+{
+    const int parts = ttt_ref_parts(p->shape);
+    return threads / teams < parts ? threads / teams : parts;
+}
+
 /* Heads [first, end), on teams as large as the threads of the region and the parts of a stage make them. */
 static void R(run_on_teams)(const struct pass *p, int64_t first, int64_t end, int teams)
 {
-    const int given = omp_get_num_threads(), me = omp_get_thread_num(), parts = ttt_ref_parts(p->shape);
-    const int members = given / teams < parts ? given / teams : parts;
+    const int me = omp_get_thread_num(), members = R(members)(p, omp_get_num_threads(), teams);
 #pragma omp single
     for (int t = 0; t < teams; t++) {
         p->shared.works[t].team.members = members;
@@ -55,9 +61,7 @@ static void R(run_on_teams)(const struct pass *p, int64_t first, int64_t end, in
 static void R(run_heads)(const struct pass *p, int teams, int threads)
 {
     const int64_t heads = p->shape->batch * p->shape->heads;
-    const int parts = ttt_ref_parts(p->shape);
-    const int members = threads / teams < parts ? threads / teams : parts;
-#pragma omp parallel num_threads(teams *members)
+#pragma omp parallel num_threads(teams *R(members)(p, threads, teams))
     {
         /* OpenMP may give fewer threads than asked for. */
         const int used = omp_get_num_threads() < teams ? omp_get_num_threads() : teams;

@@ -152,3 +152,6 @@ tests_test_gradcheck_SOURCES = tests/test_gradcheck.c tests/run.h
 
 check_PROGRAMS += tests/test_relations
 tests_test_relations_SOURCES = tests/test_relations.c tests/fakes.c tests/fakes.h tests/run.h
+
+check_PROGRAMS += tests/test_exact
+tests_test_exact_SOURCES = tests/test_exact.c tests/fakes.c tests/fakes.h $(ref_run)

@@ -210,7 +210,7 @@ reports() {
     run 0 --case "$small" --seed 9 --causal --candidate ref-f64
     said 'seed=9 causal=1' out
     run 0 --suite smoke --causal --candidate ref-f64 --threads 1
-    [ "$(grep -c '^PASS' out)" -eq 1 ] || complain 'not the one causal case'
+    [ "$(grep -c '^PASS' out)" -eq 2 ] || complain 'not the two causal cases'
     run 2 --case "$small" --json r.json --candidate nonesuch
     grep -q '"cases"' r.json || complain 'a refused command changed the report'
     if [ -e /dev/full ]; then

@@ -185,7 +185,7 @@ static const struct {
     {"b1h1n1c1f1d1g1 eps=1e-999", "eps must be"},
     {"b1h1n1c1f1d1g1 eps=1e-6f", "eps must be"},
     {"b1h1n1c1f1d1g1 eps=1=1", "eps must be"},
-    {"b1h1n1c1f1d1g1 dist=", "dist must be unit, model or strong"},
+    {"b1h1n1c1f1d1g1 dist=", "dist must be unit, model, strong or exact"},
     {"b1h1n1c1f1d1g1 dist=Unit", "dist must be"},
     {"b1h1n1c1f1d1g1 dist=uni", "dist must be"},
     {"b1h1n1c1f1d1g1 dist=units", "dist must be"},
@@ -310,8 +310,8 @@ START_TEST(distributions_are_found_by_their_whole_name)
     ck_assert_int_eq(ttt_distribution_find("unit", 4), TTT_DIST_UNIT);
     ck_assert_int_eq(ttt_distribution_find("model, and more", 5), TTT_DIST_MODEL);
     ck_assert_int_eq(ttt_distribution_find("strong", 6), TTT_DIST_STRONG);
-    ck_assert_int_eq(ttt_distribution_find("strong", 5), TTT_DIST_COUNT);
-    ck_assert_int_eq(ttt_distribution_find("", 0), TTT_DIST_COUNT);
+    ck_assert_int_eq(ttt_distribution_find("strong", 5), TTT_DIST_NONE);
+    ck_assert_int_eq(ttt_distribution_find("", 0), TTT_DIST_NONE);
 }
 END_TEST
 

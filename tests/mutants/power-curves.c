@@ -107,7 +107,7 @@ static int read_hits(const struct session *s, const char *report, int cases, con
     json_error_t fault;
     json_t *root = json_load_file(report, 0, &fault);
     const json_t *results = json_object_get(root, "cases");
-    const int complete = json_array_size(results) == (size_t)(cases * open_count);
+    const int complete = json_array_size(results) == (size_t)cases * (size_t)open_count;
     for (int i = 0; complete && i < cases * open_count; i++)
         hits[open[i % open_count]] +=
             gate_failed(json_array_get(results, (size_t)i), s->places[open[i % open_count]].tensor);

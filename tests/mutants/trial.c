@@ -84,7 +84,7 @@ static int same_file(const char *a, const char *b)
 /* The outputs of case `index` of the build in `folder`, to `path`. */
 static int dump(const struct trial *trial, const char *folder, const char *text, const char *path)
 {
-    char library[PATH_TEXT];
+    char library[PATH_TEXT + 16];
     snprintf(library, sizeof library, "%s/mutant.so", folder);
     const char *const argv[] = {trial->verify, "--quiet", "--threads",   "1",     "--dump", path,
                                 "--case",      text,      "--candidate", library, NULL};
@@ -97,7 +97,7 @@ static int dump_all(const struct trial *trial, const char *folder, int compare)
     int number = 0;
     for (size_t i = 0; i < trial->cases.count; i++)
         for (size_t c = 0; c < trial->cases.list[i].count; c++, number++) {
-            char path[PATH_TEXT], reference[PATH_TEXT];
+            char path[PATH_TEXT + 32], reference[PATH_TEXT + 32];
             snprintf(path, sizeof path, "%s/%d.safetensors", folder, number);
             snprintf(reference, sizeof reference, "%s/clean/%d.safetensors", trial->build.work, number);
             if (dump(trial, folder, trial->cases.list[i].cases[c], path) != 0 ||
