@@ -111,13 +111,6 @@ static struct reference replica = {
     .exact_outputs = 1,
 };
 
-static struct reference replica = {
-    .query = {ttt_ref_mlp_forward_workspace_bf16, ttt_ref_mlp_backward_workspace_bf16},
-    .forward = ttt_ref_mlp_forward_bf16,
-    .backward = ttt_ref_mlp_backward_bf16,
-    .exact_outputs = 1,
-};
-
 static struct reference c128 = {
     .query = {ttt_ref_mlp_forward_workspace_c128, NULL},
     .forward = ttt_ref_mlp_forward_c128,
@@ -164,25 +157,6 @@ const struct ttt_candidate ttt_candidate_ref_bf16 = {
     .workspace = reference_workspace,
     .close = reference_close,
 };
-
-const struct ttt_candidate *ttt_candidate_replica(uint64_t seed)
-{
-    static const struct ttt_candidate candidate = {
-        .abi = TTT_CANDIDATE_ABI,
-        .name = "replica",
-        .about = "ref-bf16 with stochastic rounding, before the rounding of its outputs",
-        .types = TTT_TYPES_BF16,
-        .deterministic = 1,
-        .self = &replica,
-        .supports = reference_supports,
-        .forward = reference_forward,
-        .backward = reference_backward,
-        .workspace = reference_workspace,
-        .close = reference_close,
-    };
-    replica.stochastic_seed = seed;
-    return &candidate;
-}
 
 const struct ttt_candidate *ttt_candidate_replica(uint64_t seed)
 {

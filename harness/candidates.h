@@ -25,10 +25,6 @@ extern const struct ttt_candidate ttt_candidate_ref_f64;
 extern const struct ttt_candidate ttt_candidate_ref_f32;
 extern const struct ttt_candidate ttt_candidate_ref_bf16;
 
-/* A replica of the precision contract: stochastic rounding with this seed, token outputs float and not yet rounded.  Its
- * types are TTT_TYPES_BF16 otherwise.  Not a candidate that a user can name, and one at a time. */
-const struct ttt_candidate *ttt_candidate_replica(uint64_t seed);
-
 /* A replica of the precision contract: stochastic rounding with this seed, token outputs float and not yet rounded. Its
  * types are TTT_TYPES_BF16 otherwise.  Not a candidate that a user can name, and one at a time. */
 const struct ttt_candidate *ttt_candidate_replica(uint64_t seed);
