@@ -56,7 +56,7 @@ static double threshold_of(const struct ttt_calibration *table, int by_types, co
 {
     double most = (double)NAN;
     for (int d = 0; d < TTT_DIST_COUNT; d++)
-        if (any_distribution || d == (int)c->distribution)
+        if (any_distribution || c->distribution >= TTT_DIST_COUNT || d == (int)c->distribution)
             most = fmax(most, largest(&table->cells[by_types][d][ttt_class_of(&c->shape)], t, gate));
     return table->margin * most / ttt_gate_weight(gate, elements);
 }

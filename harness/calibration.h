@@ -46,7 +46,8 @@ int ttt_calibration_check(const struct ttt_calibration *table, char *error, size
 /* The threshold for a gate of a tensor of a case over a group of `elements`; NaN (which nothing passes) where no
  * correct run has had a reading.  A bfloat16 candidate may at least be off by what G1 allows a float one: where the
  * bfloat16 operands cost nothing (a mean that is 0 by structure, say) all that is left is the order of its sums.
- * `any_distribution`: the data come from elsewhere; the largest of all distributions. */
+ * `any_distribution`: the data come from elsewhere; the largest of all distributions, as for
+ * data that are not drawn. */
 double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_types types, const struct ttt_case *c,
                                  int any_distribution, enum ttt_tensor t, int gate, int64_t elements);
 

@@ -75,6 +75,7 @@ END_TEST
 START_TEST(data_from_elsewhere_has_the_largest_of_all_distributions)
 {
     ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 1, TTT_XQW, 0), 3);
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h4n150c64f64d256g2 eps=0 dist=exact", 0, TTT_XQW, 0), 3);
     table.cells[BFLOAT16][TTT_DIST_STRONG][TTT_CLASS_SHORT].runs[TTT_XQW] = 0;
     ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 1, TTT_XQW, 0), 1.5);
 }
