@@ -104,13 +104,6 @@ static struct reference bf16 = {
     .backward = ttt_ref_mlp_backward_bf16,
 };
 
-static struct reference contract = {
-    .query = {ttt_ref_mlp_forward_workspace_bf16, ttt_ref_mlp_backward_workspace_bf16},
-    .forward = ttt_ref_mlp_forward_bf16,
-    .backward = ttt_ref_mlp_backward_bf16,
-    .exact_outputs = 1,
-};
-
 static struct reference replica = {
     .query = {ttt_ref_mlp_forward_workspace_bf16, ttt_ref_mlp_backward_workspace_bf16},
     .forward = ttt_ref_mlp_forward_bf16,
@@ -158,20 +151,6 @@ const struct ttt_candidate ttt_candidate_ref_bf16 = {
     .types = TTT_TYPES_BF16,
     .deterministic = 1,
     .self = &bf16,
-    .supports = reference_supports,
-    .forward = reference_forward,
-    .backward = reference_backward,
-    .workspace = reference_workspace,
-    .close = reference_close,
-};
-
-const struct ttt_candidate ttt_candidate_contract = {
-    .abi = TTT_CANDIDATE_ABI,
-    .name = "contract",
-    .about = "ref-bf16 before the rounding of its outputs",
-    .types = TTT_TYPES_BF16,
-    .deterministic = 1,
-    .self = &contract,
     .supports = reference_supports,
     .forward = reference_forward,
     .backward = reference_backward,

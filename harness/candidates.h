@@ -25,12 +25,9 @@ extern const struct ttt_candidate ttt_candidate_ref_f64;
 extern const struct ttt_candidate ttt_candidate_ref_f32;
 extern const struct ttt_candidate ttt_candidate_ref_bf16;
 
-/* What the rounding points of the contract cost before the outputs are rounded.  Not a candidate that a user can name:
- * its types are TTT_TYPES_BF16, but XQW and the four token gradients are float. */
-extern const struct ttt_candidate ttt_candidate_contract;
-
-/* A replica of the precision contract: stochastic rounding with this seed, token outputs float and not yet rounded. Its
- * types are TTT_TYPES_BF16 otherwise.  Not a candidate that a user can name, and one at a time. */
+/* The precision contract before its outputs are rounded: token outputs are float, its types are TTT_TYPES_BF16
+ * otherwise. Operands round to nearest for seed 0, else stochastically: a replica.  Not a candidate that a user can
+ * name; each call changes the one that there is. */
 const struct ttt_candidate *ttt_candidate_replica(uint64_t seed);
 
 /* The forward pass of ref-f64 in complex double, for derivatives by the complex step.  Not one that a user can name

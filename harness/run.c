@@ -200,7 +200,7 @@ static int lane_block(struct stage *s, struct lane *lane, struct ttt_tensors *k,
 static int contract_call(struct stage *s, struct ttt_tensors *k, enum ttt_direction direction)
 {
     const struct ttt_call call = {
-        .candidate = &ttt_candidate_contract, .direction = direction, .threads = s->run->threads};
+        .candidate = ttt_candidate_replica(0), .direction = direction, .threads = s->run->threads};
     if (!(s->run->directions & 1u << direction) || ttt_call_plain(&call, k) == TTT_OK)
         return 0;
     return fail(s, "the precision contract cannot be computed for this case");
