@@ -33,6 +33,19 @@ static void put_failures(FILE *out, const struct ttt_result *r)
     fputs("</failure>", out);
 }
 
+/* JUnit knows neither verdict: what cannot be judged is skipped, what the data cannot see is passed; both say so. */
+static void put_limits(FILE *out, const struct ttt_result *r)
+{
+    const int skipped = r->verdict == TTT_ILL_CONDITIONED;
+    char line[TTT_TABLE_LINE];
+    fputs(skipped ? "<skipped message=\"" : "<system-out>", out);
+    for (int i = 0; ttt_table_limit(r, i, line); i++) {
+        fputs(i > 0 ? "; " : "", out);
+        put_escaped(out, line);
+    }
+    fputs(skipped ? "\"/>" : "</system-out>", out);
+}
+
 static void put_case(FILE *out, const struct ttt_result *r)
 {
     char name[TTT_CASE_TEXT];
@@ -46,6 +59,8 @@ static void put_case(FILE *out, const struct ttt_result *r)
         put_failures(out, r);
     else if (r->verdict == TTT_SKIPPED)
         fputs("<skipped/>", out);
+    else if (r->verdict == TTT_ILL_CONDITIONED || r->verdict == TTT_VACUOUS)
+        put_limits(out, r);
     fputs("</testcase>\n", out);
 }
 
@@ -55,7 +70,8 @@ int ttt_junit_write(FILE *out, const struct ttt_summary *s)
     fprintf(out,
             "<testsuite name=\"ttt-verify\" tests=\"%zu\" failures=\"%zu\" errors=\"0\" skipped=\"%zu\" time=\"%.3f\" "
             "timestamp=\"%s\">\n",
-            s->count, s->by_verdict[TTT_FAIL], s->by_verdict[TTT_SKIPPED], s->seconds, s->started);
+            s->count, s->by_verdict[TTT_FAIL], s->by_verdict[TTT_SKIPPED] + s->by_verdict[TTT_ILL_CONDITIONED],
+            s->seconds, s->started);
     for (size_t i = 0; i < s->count; i++)
         put_case(out, &s->results[i]);
     fputs("</testsuite>\n", out);

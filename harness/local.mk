@@ -9,6 +9,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/bench_table.c \
 	harness/blocks.c harness/blocks.h \
 	harness/buffer.c harness/buffer.h \
+	harness/calibration.c harness/calibration.h harness/calibration_table.c \
 	harness/candidate_ref.c \
 	harness/candidates.c harness/candidates.h \
 	harness/clock.c harness/clock.h \
@@ -18,10 +19,13 @@ harness_libttt_harness_la_SOURCES = \
 	harness/exact.c harness/exact.h \
 	harness/exactness.c harness/exactness.h \
 	harness/flops.c harness/flops.h \
+	harness/gates.c harness/gates.h \
 	harness/given.c harness/given.h \
 	harness/gradcheck.c harness/gradcheck.h \
 	harness/gradproof.c harness/gradproof.h \
+	harness/groups.c harness/groups.h \
 	harness/json.c harness/json.h \
+	harness/judge.c harness/judge.h \
 	harness/junit.c harness/junit.h \
 	harness/machine.c harness/machine.h \
 	harness/metrics.c harness/metrics.h \
@@ -50,6 +54,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/text.c harness/text.h \
 	harness/tier0.c harness/tier0.h \
 	harness/trial.c harness/trial.h \
+	harness/vacuity.c harness/vacuity.h \
 	harness/verdict.c harness/verdict.h
 
 # The adapter of the GPU kernels; the harness is a static library, so its users link what it needs.
@@ -72,6 +77,22 @@ ttt_verify_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)
 bin_PROGRAMS += ttt-bench
 ttt_bench_SOURCES = harness/bench_options.c harness/bench_options.h harness/ttt-bench.c
 ttt_bench_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)
+
+# What correct runs read at the gates: writes the checked-in table, or judges other correct runs with it.
+EXTRA_PROGRAMS += harness/ttt-calibrate
+harness_ttt_calibrate_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+harness_ttt_calibrate_SOURCES = harness/ttt-calibrate.c
+harness_ttt_calibrate_LDADD = harness/libttt_harness.la ref/libttt_ref.la
+CLEANFILES += harness/ttt-calibrate$(EXEEXT)
+CALIBRATION_SEEDS = 1000
+
+regen-calibration: harness/ttt-calibrate$(EXEEXT)
+	$(builddir)/harness/ttt-calibrate --write calibration_table.new --seeds $(CALIBRATION_SEEDS)
+	mv calibration_table.new $(srcdir)/harness/calibration_table.c
+
+false-alarms: harness/ttt-calibrate$(EXEEXT)
+	$(builddir)/harness/ttt-calibrate --false-alarms --seeds $(CALIBRATION_SEEDS)
+.PHONY: regen-calibration false-alarms
 
 # The source revision, as reports print it: from git, or from the file that `make dist` left.
 nodist_harness_libttt_harness_la_SOURCES = revision.h

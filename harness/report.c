@@ -4,10 +4,17 @@
 #include "verdict.h"
 #include <inttypes.h>
 
-static json_t *gate_json(const struct ttt_gate *g)
+static json_t *gate_json(const struct ttt_gate *g, enum ttt_tensor t, const struct ttt_mlp_shape *shape)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:s}", "name", g->name, "verdict", ttt_verdict_name[g->verdict], "value",
-                     ttt_json_number(g->value), "bound", ttt_json_number(g->bound), "formula", g->formula);
+    json_t *gate =
+        json_pack("{s:s, s:s, s:o, s:o, s:s}", "name", g->name, "verdict", ttt_verdict_name[g->verdict], "value",
+                  ttt_json_number(g->value), "bound", ttt_json_number(g->bound), "formula", g->formula);
+    if (g->place.elements > 0) {
+        char place[TTT_DETAIL_TEXT];
+        ttt_group_place(t, shape, &g->place, place);
+        json_object_set_new(gate, "place", json_string(place));
+    }
+    return gate;
 }
 
 static json_t *tensor_json(const struct ttt_tensor_result *t, const struct ttt_mlp_shape *shape)
@@ -16,8 +23,8 @@ static json_t *tensor_json(const struct ttt_tensor_result *t, const struct ttt_m
     if (t->skipped[0])
         return json_pack("{s:s, s:o}", "name", name, "skipped", ttt_json_text(t->skipped));
     json_t *gates = json_array();
-    for (int g = 0; g < TTT_GATE_COUNT; g++)
-        json_array_append_new(gates, gate_json(&t->gates[g]));
+    for (int g = 0; g < t->gate_count; g++)
+        json_array_append_new(gates, gate_json(&t->gates[g], t->tensor, shape));
     json_t *tensor =
         json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", name, "rel_l2", ttt_json_number(ttt_metrics_rel_l2(&t->metrics)),
                   "max_abs", ttt_json_number(t->metrics.max_abs), "max_ulp", ttt_json_number(t->metrics.max_ulp),
@@ -27,6 +34,9 @@ static json_t *tensor_json(const struct ttt_tensor_result *t, const struct ttt_m
         ttt_tensor_place(t->tensor, shape, t->metrics.worst, place);
         json_object_set_new(tensor, "worst", json_string(place));
     }
+    json_object_set_new(tensor, "cost", ttt_json_number(t->cost));
+    json_object_set_new(tensor, "rounding", ttt_json_number(t->rounding));
+    json_object_set_new(tensor, "ill_conditioned", json_boolean(t->ill_conditioned));
     json_object_set_new(tensor, "gates", gates);
     return tensor;
 }
@@ -41,6 +51,16 @@ static json_t *checks_json(const struct ttt_result *r)
     return checks;
 }
 
+/* Names of the inputs that the data cannot see. */
+static json_t *vacuous_json(const struct ttt_result *r)
+{
+    json_t *names = json_array();
+    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
+        if (r->blind[t])
+            json_array_append_new(names, json_string(ttt_tensor_info[t].name));
+    return names;
+}
+
 static json_t *result_json(const struct ttt_result *r)
 {
     char case_text[TTT_CASE_TEXT], hash[32];
@@ -53,6 +73,8 @@ static json_t *result_json(const struct ttt_result *r)
                                "candidate", ttt_json_text(r->candidate), "direction", ttt_direction_name[r->directions],
                                "verdict", ttt_verdict_name[r->verdict], "tensors", tensors, "checks", checks_json(r),
                                "seconds", ttt_json_number(r->seconds), "repeat", ttt_json_text(r->repeat));
+    json_object_set_new(object, "vacuous", vacuous_json(r));
+    json_object_set_new(object, "one_mini_batch", json_boolean(r->one_mini_batch));
     if (r->file)
         json_object_set_new(object, "file", ttt_json_text(r->file));
     return object;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const ttt_verdict_name[TTT_VERDICT_COUNT] = {"PASS", "FAIL", "SKIPPED"};
+const char *const ttt_verdict_name[TTT_VERDICT_COUNT] = {"PASS", "FAIL", "SKIPPED", "ILL-CONDITIONED", "VACUOUS"};
 const char *const ttt_direction_name[TTT_DIRECTION_BOTH + 1] = {"none", "forward", "backward", "both"};
 
 struct ttt_check *ttt_result_check(struct ttt_result *r, const char *name)
@@ -71,23 +71,55 @@ void ttt_tensor_place(enum ttt_tensor t, const struct ttt_mlp_shape *shape, int6
     snprintf(text + used, TTT_DETAIL_TEXT - (size_t)used, "]");
 }
 
-/* How far a tensor is used up to its bound, NaN and a bound of 0 included. */
-static double severity(const struct ttt_tensor_result *t)
+void ttt_group_place(enum ttt_tensor t, const struct ttt_mlp_shape *shape, const struct ttt_place *place,
+                     char text[TTT_DETAIL_TEXT])
 {
-    const struct ttt_gate *finite = &t->gates[TTT_GATE_FINITE], *error = &t->gates[TTT_GATE_REL_L2];
-    if (finite->verdict == TTT_FAIL)
-        return 1e300;
-    if (!(error->value <= error->bound))
-        return error->value / error->bound < 1e290 ? error->value / error->bound : 1e290;
-    return error->bound > 0 ? error->value / error->bound : 0;
+    const char *dims = ttt_tensor_info[t].dims;
+    const int tokens = strchr(dims, 'N') != NULL;
+    size_t used = (size_t)snprintf(text, TTT_DETAIL_TEXT, "[");
+    if (place->level != TTT_LEVEL_TENSOR && dims[0] == 'B')
+        used += (size_t)snprintf(text + used, TTT_DETAIL_TEXT - used, "batch %" PRId64 ", head %" PRId64,
+                                 place->head / shape->heads, place->head % shape->heads);
+    else if (place->level != TTT_LEVEL_TENSOR && dims[0] == 'H')
+        used += (size_t)snprintf(text + used, TTT_DETAIL_TEXT - used, "head %" PRId64, place->head);
+    else
+        used += (size_t)snprintf(text + used, TTT_DETAIL_TEXT - used, "the whole tensor");
+    if (place->level >= TTT_LEVEL_PIECE && (tokens || strchr(dims, 'K')))
+        used += (size_t)snprintf(text + used, TTT_DETAIL_TEXT - used, ", %s %" PRId64,
+                                 tokens ? "mini-batch" : "checkpoint", place->piece);
+    if (place->level == TTT_LEVEL_ROW)
+        used += (size_t)snprintf(text + used, TTT_DETAIL_TEXT - used, ", row %" PRId64, place->row);
+    else if (place->level == TTT_LEVEL_TILE)
+        used += (size_t)snprintf(text + used, TTT_DETAIL_TEXT - used,
+                                 ", tile of rows %" PRId64 " and columns %" PRId64 " on", place->row, place->column);
+    snprintf(text + used, TTT_DETAIL_TEXT - used, "]");
+}
+
+/* How far a gate is used up, NaN and a bound of 0 included. */
+static double severity(const struct ttt_gate *g)
+{
+    if (!(g->value <= g->bound))
+        return g->value / g->bound < 1e290 ? g->value / g->bound : 1e290;
+    return g->bound > 0 ? g->value / g->bound : 0;
+}
+
+const struct ttt_gate *ttt_tensor_worst_gate(const struct ttt_tensor_result *t)
+{
+    const struct ttt_gate *worst = NULL;
+    for (int g = 0; g < t->gate_count && !t->skipped[0]; g++)
+        if (!worst || severity(&t->gates[g]) > severity(worst))
+            worst = &t->gates[g];
+    return worst;
 }
 
 const struct ttt_tensor_result *ttt_result_worst(const struct ttt_result *r)
 {
     const struct ttt_tensor_result *worst = NULL;
-    for (int i = 0; i < r->tensor_count; i++)
-        if (!r->tensors[i].skipped[0] && (!worst || severity(&r->tensors[i]) > severity(worst)))
+    for (int i = 0; i < r->tensor_count; i++) {
+        const struct ttt_gate *gate = ttt_tensor_worst_gate(&r->tensors[i]);
+        if (gate && (!worst || severity(gate) > severity(ttt_tensor_worst_gate(worst))))
             worst = &r->tensors[i];
+    }
     return worst;
 }
 

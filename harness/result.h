@@ -5,11 +5,19 @@
 #ifndef TTT_HARNESS_RESULT_H
 #define TTT_HARNESS_RESULT_H
 
+#include "gates.h"
 #include "metrics.h"
 #include "shapes.h"
 #include "tensors.h"
 
-enum ttt_verdict { TTT_PASS, TTT_FAIL, TTT_SKIPPED, TTT_VERDICT_COUNT };
+enum ttt_verdict {
+    TTT_PASS,
+    TTT_FAIL,
+    TTT_SKIPPED,
+    TTT_ILL_CONDITIONED, /* replicas of the contract disagree by more than half of the truth: neither PASS nor FAIL */
+    TTT_VACUOUS,         /* passed, but on data that cannot see some operand */
+    TTT_VERDICT_COUNT
+};
 extern const char *const ttt_verdict_name[TTT_VERDICT_COUNT]; /* "PASS" ... */
 
 #define TTT_DIRECTION_FORWARD  (1u << 0) /* 1 << enum ttt_direction */
@@ -24,18 +32,22 @@ struct ttt_gate {
     const char *name;
     enum ttt_verdict verdict;
     double value, bound;
-    char formula[TTT_DETAIL_TEXT]; /* how the bound was made */
+    const char *formula;    /* how the bound was made */
+    struct ttt_place place; /* of the value, where elements > 0 */
 };
 
-enum { TTT_GATE_FINITE, TTT_GATE_REL_L2, TTT_GATE_COUNT };
+/* "finite" for every candidate; then of a double candidate rel_l2, of others the gates of gates.h. */
+enum { TTT_RESULT_GATES = 1 + TTT_GATES };
 
 struct ttt_tensor_result {
     enum ttt_tensor tensor;
     char skipped[TTT_DETAIL_TEXT]; /* why it was not judged; "" = it was */
     struct ttt_metrics metrics;
-    double contract; /* rel_l2 of the precision contract on the same case (bfloat16 candidates) */
-    double rounding; /* rel_l2 that rounding the truth to the output's dtype makes (bfloat16 candidates) */
-    struct ttt_gate gates[TTT_GATE_COUNT];
+    double cost;     /* rel_l2 that the candidate's arithmetic must cost on this data, by replicas of the contract */
+    double rounding; /* rel_l2 that rounding the truth to the output's dtype makes */
+    int ill_conditioned;
+    int gate_count;
+    struct ttt_gate gates[TTT_RESULT_GATES];
 };
 
 /* A check that is not a number of one tensor: status, memory, determinism, an exact relation. */
@@ -57,9 +69,11 @@ struct ttt_result {
     int tensor_count, check_count;
     struct ttt_tensor_result tensors[TTT_TENSOR_COUNT];
     struct ttt_check checks[TTT_RESULT_CHECKS];
-    double seconds; /* inside the candidate, first runs only */
-    char *file;     /* where the inputs came from; NULL: generated */
-    char *repeat;   /* the command that does this again */
+    unsigned char blind[TTT_TENSOR_COUNT]; /* inputs that this data cannot see (vacuity.h) */
+    int one_mini_batch;                    /* the updated state is never read */
+    double seconds;                        /* inside the candidate, first runs only */
+    char *file;                            /* where the inputs came from; NULL: generated */
+    char *repeat;                          /* the command that does this again */
 };
 
 /* The check of this name, added as a PASS where it is not there yet. */
@@ -71,6 +85,13 @@ void ttt_result_note(struct ttt_result *r, const char *name, enum ttt_verdict ve
 
 /* Where element `i` of a tensor lies, in words: "[batch 0, head 3, mini-batch 2, row 5, column 7]". */
 void ttt_tensor_place(enum ttt_tensor t, const struct ttt_mlp_shape *shape, int64_t i, char text[TTT_DETAIL_TEXT]);
+
+/* The tensor's gate that is nearest to its bound or farthest beyond it; NULL where none was judged. */
+const struct ttt_gate *ttt_tensor_worst_gate(const struct ttt_tensor_result *t);
+
+/* Where a group of elements of a tensor lies, in words: "[batch 0, head 3, mini-batch 2, row 5]". */
+void ttt_group_place(enum ttt_tensor t, const struct ttt_mlp_shape *shape, const struct ttt_place *place,
+                     char text[TTT_DETAIL_TEXT]);
 
 /* The result's tensor that is nearest to its bound or farthest beyond it; NULL where none was judged. */
 const struct ttt_tensor_result *ttt_result_worst(const struct ttt_result *r);

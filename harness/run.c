@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "run.h"
 #include "blocks.h"
+#include "judge.h"
 #include "machine.h"
 #include "tally.h"
 #include "tier0.h"
+#include "vacuity.h"
 #include "verdict.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,7 @@ struct lane {
     const struct ttt_contender *contender;
     struct ttt_result *result;
     struct ttt_tally tally;
+    struct ttt_judgement judgement;
     unsigned open;                   /* directions that still run */
     char closed[2][TTT_DETAIL_TEXT]; /* why a direction does not, by enum ttt_direction */
 };
@@ -32,9 +35,10 @@ struct stage {
     struct lane *lanes;
     int lane_count;
     char judged[TTT_TENSOR_COUNT]; /* tensors of which both the truth and the outputs are there */
-    struct ttt_tally contract;
-    int with_contract;
+    struct ttt_judge judge;
+    int with_replicas; /* there is a contender whose arithmetic rounds more than the truth's */
     uint64_t inputs_hash;
+    struct ttt_vacuity vacuity;
     char *error;
     size_t error_size;
 };
@@ -111,6 +115,7 @@ static int truth_make(struct stage *s, struct ttt_tensors *truth, int64_t head0,
     if (truth_inputs(s, truth, head0, heads) != 0)
         return -1;
     s->inputs_hash += ttt_tensors_inputs_hash(truth);
+    ttt_vacuity_add(&s->vacuity, truth);
     /* A truth from a file has no checkpoints as a rule: the reference makes those that a backward pass may need. */
     if (!run->truth_in_file || run->directions & TTT_DIRECTION_BACKWARD)
         if (truth_call(s, truth, TTT_FORWARD) != 0)
@@ -190,23 +195,27 @@ static int lane_block(struct stage *s, struct lane *lane, struct ttt_tensors *k,
     } else if (take_outputs(s, k) != 0) {
         return -1;
     }
-    if (ttt_tally_add(&lane->tally, k, truth, output_roles(lane->open), s->judged) != 0)
+    const unsigned roles = output_roles(lane->open);
+    if (ttt_tally_add(&lane->tally, k, truth, roles, s->judged) != 0)
+        return fail(s, out_of_memory);
+    if (lane->contender->types != TTT_TYPES_F64 && ttt_judge_read(&s->judge, k, truth, roles, &lane->judgement) != 0)
         return fail(s, out_of_memory);
     return 0;
 }
 
-/* The precision contract on one block: bfloat16 in, float out. */
+/* Replicas of the precision contract on one block: bfloat16 in, float out. */
 
-static int contract_call(struct stage *s, struct ttt_tensors *k, enum ttt_direction direction)
+static int replica_call(struct stage *s, int i, struct ttt_tensors *k, enum ttt_direction direction)
 {
     const struct ttt_call call = {
-        .candidate = ttt_candidate_replica(0), .direction = direction, .threads = s->run->threads};
+        .candidate = ttt_candidate_replica((uint64_t)i + 1), .direction = direction, .threads = s->run->threads};
     if (!(s->run->directions & 1u << direction) || ttt_call_plain(&call, k) == TTT_OK)
         return 0;
     return fail(s, "the precision contract cannot be computed for this case");
 }
 
-static int contract_block(struct stage *s, struct ttt_tensors *k, const struct ttt_tensors *truth)
+/* A block for the replicas' outputs, to be used by one after the other. */
+static int replica_alloc(struct stage *s, struct ttt_tensors *k, const struct ttt_tensors *truth)
 {
     if (block_copy(s, k, truth, TTT_TYPES_BF16) != 0)
         return -1;
@@ -219,15 +228,26 @@ static int contract_block(struct stage *s, struct ttt_tensors *k, const struct t
         if (ttt_buffer_alloc(b, TTT_F32, elements) != 0)
             return fail(s, out_of_memory);
     }
-    if (contract_call(s, k, TTT_FORWARD) != 0)
-        return -1;
-    if (!(s->run->directions & TTT_DIRECTION_FORWARD))
-        take_checkpoints(k, truth);
-    if (contract_call(s, k, TTT_BACKWARD) != 0)
-        return -1;
-    if (ttt_tally_add(&s->contract, k, truth, output_roles(s->run->directions), s->judged) != 0)
-        return fail(s, out_of_memory);
     return 0;
+}
+
+static int replicas_block(struct stage *s, struct ttt_tensors *k, const struct ttt_tensors *truth)
+{
+    if (ttt_judge_block(&s->judge, truth) != 0)
+        return fail(s, out_of_memory);
+    if (replica_alloc(s, k, truth) != 0)
+        return -1;
+    for (int i = 0; i < TTT_REPLICAS; i++) {
+        if (replica_call(s, i, k, TTT_FORWARD) != 0)
+            return -1;
+        if (!(s->run->directions & TTT_DIRECTION_FORWARD))
+            take_checkpoints(k, truth);
+        if (replica_call(s, i, k, TTT_BACKWARD) != 0)
+            return -1;
+        if (ttt_judge_replica(&s->judge, i, k, truth) != 0)
+            return fail(s, out_of_memory);
+    }
+    return ttt_judge_settle(&s->judge, truth) == 0 ? 0 : fail(s, out_of_memory);
 }
 
 /* A case. */
@@ -243,9 +263,9 @@ static int run_block(struct stage *s, int64_t head0, int64_t heads)
     struct ttt_tensors truth = {.head0 = 0}, k = {.head0 = 0};
     tell(s, "ref-f64", head0);
     int status = truth_make(s, &truth, head0, heads);
-    if (status == 0 && s->with_contract) {
-        tell(s, "contract", head0);
-        status = contract_block(s, &k, &truth);
+    if (status == 0 && s->with_replicas) {
+        tell(s, "replicas of the contract", head0);
+        status = replicas_block(s, &k, &truth);
         ttt_tensors_free(&k);
     }
     for (int i = 0; i < s->lane_count && status == 0; i++) {
@@ -285,14 +305,14 @@ static void stage_open(struct stage *s, const struct ttt_contender *contenders, 
         s->lanes[i].result = r;
         s->lanes[i].open = run->directions;
         ttt_tally_init(&s->lanes[i].tally, !candidate, run->truth_in_file);
-        s->with_contract |= contenders[i].types == TTT_TYPES_BF16;
+        s->with_replicas |= contenders[i].types != TTT_TYPES_F64;
         from_file |= !candidate;
     }
-    ttt_tally_init(&s->contract, 0, run->truth_in_file);
     from_file |= run->truth_in_file;
     for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
         s->judged[t] = ttt_tensor_present(t, &run->c) &&
                        (!from_file || ttt_safetensors_find(run->file, ttt_tensor_info[t].name) != NULL);
+    ttt_judge_init(&s->judge, s->judged);
 }
 
 static void write_tensor(const struct stage *s, const struct lane *lane, enum ttt_tensor t,
@@ -306,24 +326,33 @@ static void write_tensor(const struct stage *s, const struct lane *lane, enum tt
     } else if (!s->judged[t]) {
         snprintf(out->skipped, sizeof out->skipped, "not in the file");
     } else {
-        if (lane->contender->types == TTT_TYPES_BF16) {
-            out->contract = ttt_metrics_rel_l2(&s->contract.metrics[t]);
-            out->rounding = ttt_metrics_rel_l2(&lane->tally.rounding[t]);
-        }
-        ttt_verdict_tensor(out, lane->contender->types, ttt_shape_mini_batches(&s->run->c.shape));
+        const enum ttt_types types = lane->contender->types;
+        out->cost = types == TTT_TYPES_F64 ? 0 : ttt_judge_cost(&s->judge, t, types);
+        out->rounding = ttt_metrics_rel_l2(&lane->tally.rounding[t]);
+        const struct ttt_evidence evidence = {
+            .types = types,
+            .c = &s->run->c,
+            .from_file = s->run->file != NULL,
+            .readings = lane->judgement.readings[t],
+            .ill_conditioned = types != TTT_TYPES_F64 && ttt_judge_ill_conditioned(&s->judge, t),
+        };
+        ttt_verdict_tensor(out, &evidence);
     }
 }
 
 static int stage_finish(struct stage *s)
 {
-    if (ttt_tally_finish(&s->contract) != 0)
-        return fail(s, out_of_memory);
     for (int i = 0; i < s->lane_count; i++) {
         struct lane *lane = &s->lanes[i];
         struct ttt_result *r = lane->result;
-        if (ttt_tally_finish(&lane->tally) != 0)
+        if (ttt_tally_finish(&lane->tally) != 0 ||
+            (r->types != TTT_TYPES_F64 &&
+             ttt_judge_finish(&s->judge, &lane->tally, &s->run->c.shape, r->types, &lane->judgement) != 0))
             return fail(s, out_of_memory);
         r->inputs_hash = s->inputs_hash;
+        r->one_mini_batch = ttt_shape_mini_batches(&s->run->c.shape) == 1;
+        for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
+            r->blind[t] = (unsigned char)ttt_vacuity_blind(&s->vacuity, t);
         for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
             if (ttt_tensor_present(t, &r->c) && output_roles(r->directions) & 1u << ttt_tensor_info[t].role)
                 write_tensor(s, lane, t, &r->tensors[r->tensor_count++]);
@@ -352,7 +381,7 @@ int ttt_run_case(const struct ttt_run *run, const struct ttt_contender *contende
         status = stage_finish(&s);
     for (int i = 0; i < count; i++)
         ttt_tally_free(&s.lanes[i].tally);
-    ttt_tally_free(&s.contract);
+    ttt_judge_free(&s.judge);
     free(s.lanes);
     return status;
 }

@@ -2,13 +2,13 @@
  *
  * Run one case on candidates and compare each with the truth, block of heads by block of heads.
  *
- * The truth is ref-f64 on the very same inputs (or the outputs of a file); it and the precision contract are computed
- * once per block for all candidates.  A block is as many heads as fit the memory budget, at least one, so memory
- * does not grow with the number of heads.
+ * The truth is ref-f64 on the very same inputs (or the outputs of a file); it and the replicas of the precision
+ * contract are computed once per block for all candidates.  A block is as many heads as fit the memory budget, at least
+ * one, so memory does not grow with the number of heads.
  *
  * The backward pass starts from checkpoints.  A candidate gets those that its own forward pass wrote in this run;
- * where that did not run, those of the reference forward pass, rounded to its state type.  The contract is treated as
- * the candidates are.
+ * where that did not run, those of the reference forward pass, rounded to its state type.  The replicas are
+ * treated as the candidates are.
  */
 #ifndef TTT_HARNESS_RUN_H
 #define TTT_HARNESS_RUN_H

@@ -20,4 +20,8 @@ void ttt_table_failures(FILE *out, const struct ttt_result *r);
 #define TTT_TABLE_LINE 1024
 int ttt_table_failure(const struct ttt_result *r, int i, char line[TTT_TABLE_LINE]);
 
+/* Line number `i` about what a result that did not fail cannot say: tensors that cannot be judged, operands that cannot
+ * be seen; 0 when there are no more. */
+int ttt_table_limit(const struct ttt_result *r, int i, char line[TTT_TABLE_LINE]);
+
 #endif

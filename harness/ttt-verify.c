@@ -2,6 +2,7 @@
  *
  * ttt-verify: judge how accurate TTT-MLP kernels are.
  */
+#include "calibration.h"
 #include "candidates.h"
 #include "clock.h"
 #include "command.h"
@@ -174,7 +175,8 @@ static int write_reports(struct session *s, const struct ttt_summary *summary)
 static int verify(struct session *s, struct ttt_summary *summary)
 {
     const struct ttt_options *o = s->o;
-    if (choose_contenders(s) != 0 || ttt_jobs_make(&s->jobs, o, s->error, sizeof s->error) != 0)
+    if (ttt_calibration_check(&ttt_calibration_table, s->error, sizeof s->error) != 0 || choose_contenders(s) != 0 ||
+        ttt_jobs_make(&s->jobs, o, s->error, sizeof s->error) != 0)
         return -1;
     if (s->jobs.count == 0) {
         fprintf(stderr, "ttt-verify: nothing to run: no case has the direction and form asked for\n");

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "verdict.h"
-#include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
+#include "calibration.h"
 
 const char ttt_verdict_notice[] =
-    "Verdicts are interim: rel_l2 of each tensor <= 1.6 x the error of the precision contract + output rounding "
-    "(bfloat16), 2e-6 max(1, sqrt(NC/4)) (float), 1e-12 (double). Calibrated gates are to replace them.";
+    "double: rel_l2 <= 1e-12. float, bfloat16: errors of each head, mini-batch, row and tile against replicas of the "
+    "precision contract; thresholds are the maxima of correct runs times a margin (make regen-calibration).";
 
-static const double contract_factor = 1.6;
-static const double float_bound = 2e-6;
 static const double double_bound = 1e-12;
 
 /* Only a proven `value <= bound` passes: NaN on either side fails. */
@@ -18,53 +14,50 @@ static enum ttt_verdict judge(double value, double bound)
     return !(value <= bound) ? TTT_FAIL : TTT_PASS;
 }
 
-static double bound_bf16(const struct ttt_tensor_result *t, char formula[TTT_DETAIL_TEXT])
+static void add_gate(struct ttt_tensor_result *t, const char *name, double value, double bound, const char *formula,
+                     const struct ttt_place *place)
 {
-    snprintf(formula, TTT_DETAIL_TEXT, "%.1f x contract %.3g + rounding %.3g", contract_factor, t->contract,
-             t->rounding);
-    return contract_factor * t->contract + t->rounding;
+    struct ttt_gate *gate = &t->gates[t->gate_count++];
+    *gate = (struct ttt_gate){.name = name, .value = value, .bound = bound, .formula = formula};
+    gate->verdict = judge(value, bound);
+    if (place)
+        gate->place = *place;
 }
 
-static double bound_f32(int64_t mini_batches, char formula[TTT_DETAIL_TEXT])
+void ttt_verdict_tensor(struct ttt_tensor_result *t, const struct ttt_evidence *e)
 {
-    const double growth = fmax(1, sqrt((double)mini_batches / 4));
-    snprintf(formula, TTT_DETAIL_TEXT, "%g x max(1, sqrt(NC/4)), NC = %" PRId64, float_bound, mini_batches);
-    return float_bound * growth;
-}
-
-static double bound_f64(char formula[TTT_DETAIL_TEXT])
-{
-    snprintf(formula, TTT_DETAIL_TEXT, "%g", double_bound);
-    return double_bound;
-}
-
-void ttt_verdict_tensor(struct ttt_tensor_result *t, enum ttt_types types, int64_t mini_batches)
-{
-    struct ttt_gate *finite = &t->gates[TTT_GATE_FINITE], *error = &t->gates[TTT_GATE_REL_L2];
-    *finite = (struct ttt_gate){.name = "finite", .value = (double)t->metrics.mismatched, .bound = 0};
-    snprintf(finite->formula, sizeof finite->formula, "positions finite in only one of candidate and truth");
-    finite->verdict = judge(finite->value, finite->bound);
-
-    *error = (struct ttt_gate){.name = "rel_l2", .value = ttt_metrics_rel_l2(&t->metrics)};
-    error->bound = types == TTT_TYPES_BF16  ? bound_bf16(t, error->formula)
-                   : types == TTT_TYPES_F32 ? bound_f32(mini_batches, error->formula)
-                                            : bound_f64(error->formula);
-    error->verdict = judge(error->value, error->bound);
+    add_gate(t, "finite", (double)t->metrics.mismatched, 0, "positions finite in only one of candidate and truth",
+             NULL);
+    if (e->types == TTT_TYPES_F64) {
+        add_gate(t, "rel_l2", ttt_metrics_rel_l2(&t->metrics), double_bound, "1e-12", NULL);
+        return;
+    }
+    t->ill_conditioned = e->ill_conditioned;
+    for (int gate = 0; gate < TTT_GATES && !e->ill_conditioned; gate++) {
+        const struct ttt_reading *reading = &e->readings[gate];
+        if (reading->place.elements > 0)
+            add_gate(t, ttt_gate_name(gate), reading->value,
+                     ttt_calibration_threshold(&ttt_calibration_table, e->types, e->c, e->from_file, t->tensor, gate,
+                                               reading->place.elements),
+                     "the largest of correct runs times the margin", &reading->place);
+    }
 }
 
 enum ttt_verdict ttt_verdict_result(const struct ttt_result *r)
 {
-    int judged = 0;
+    int judged = 0, ill_conditioned = 0, blind = r->one_mini_batch;
     for (int i = 0; i < r->tensor_count; i++) {
-        if (r->tensors[i].skipped[0])
-            continue;
-        judged++;
-        for (int g = 0; g < TTT_GATE_COUNT; g++)
-            if (r->tensors[i].gates[g].verdict == TTT_FAIL)
+        const struct ttt_tensor_result *t = &r->tensors[i];
+        judged += !t->skipped[0];
+        ill_conditioned |= t->ill_conditioned;
+        for (int g = 0; g < t->gate_count; g++)
+            if (t->gates[g].verdict == TTT_FAIL)
                 return TTT_FAIL;
     }
     for (int i = 0; i < r->check_count; i++)
         if (r->checks[i].verdict == TTT_FAIL)
             return TTT_FAIL;
-    return judged > 0 ? TTT_PASS : TTT_SKIPPED;
+    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
+        blind |= r->blind[t];
+    return !judged ? TTT_SKIPPED : ill_conditioned ? TTT_ILL_CONDITIONED : blind ? TTT_VACUOUS : TTT_PASS;
 }

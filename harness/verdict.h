@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The INTERIM verdict: per tensor, the relative 2-norm of the error against a bound that follows from the type set.
+ * The verdict on each tensor, and on a whole result.
  *
- *   bfloat16   1.6 x the error of the precision contract on the same case, before its outputs are rounded,
- *              + what rounding the truth to the output's dtype costs
- *   float      2e-6 max(1, sqrt(NC / 4))
- *   double     1e-12
+ *   double             rel_l2 <= 1e-12, what the contract asks of any backend in double
+ *   float, bfloat16    the gates of gates.h, each reading against its calibrated threshold
  *
  * Besides, every position that is not finite in one of candidate and truth must be so, in the same way, in the other.
  */
@@ -17,10 +15,20 @@
 /* What every report says about its verdicts. */
 extern const char ttt_verdict_notice[];
 
-/* Write the gates of one tensor whose metrics (of a bfloat16 candidate also contract and rounding) are complete. */
-void ttt_verdict_tensor(struct ttt_tensor_result *t, enum ttt_types types, int64_t mini_batches);
+/* What a tensor is judged by. */
+struct ttt_evidence {
+    enum ttt_types types;
+    const struct ttt_case *c;
+    int from_file;                      /* the distribution is not one of ours */
+    const struct ttt_reading *readings; /* [TTT_GATES]; unused for double */
+    int ill_conditioned;
+};
 
-/* FAIL if any gate or check failed, SKIPPED if nothing was judged, else PASS. */
+/* Write the gates of one tensor whose metrics are complete. */
+void ttt_verdict_tensor(struct ttt_tensor_result *t, const struct ttt_evidence *evidence);
+
+/* FAIL if any gate or check failed, SKIPPED if nothing was judged, ILL-CONDITIONED if a tensor could not be,
+ * VACUOUS if the data is blind for an operand, else PASS. */
 enum ttt_verdict ttt_verdict_result(const struct ttt_result *r);
 
 #endif

@@ -120,13 +120,23 @@ tests_test_text_SOURCES = tests/test_text.c tests/run.h
 
 # The judge.
 check_PROGRAMS += \
+	tests/test_calibration \
+	tests/test_gates \
+	tests/test_groups \
+	tests/test_judge \
 	tests/test_report \
 	tests/test_run \
+	tests/test_vacuity \
 	tests/test_verdict
+tests_test_calibration_SOURCES = tests/test_calibration.c tests/run.h
+tests_test_gates_SOURCES = tests/test_gates.c tests/run.h
+tests_test_groups_SOURCES = tests/test_groups.c tests/run.h
+tests_test_judge_SOURCES = tests/test_judge.c tests/run.h
 tests_test_report_SOURCES = tests/test_report.c tests/run.h
 tests_test_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_test_report_LDADD = $(LDADD) $(JANSSON_LIBS)
 tests_test_run_SOURCES = tests/test_run.c tests/fakes.c tests/fakes.h tests/run.h
+tests_test_vacuity_SOURCES = tests/test_vacuity.c tests/files.c tests/files.h tests/run.h
 tests_test_verdict_SOURCES = tests/test_verdict.c tests/run.h
 
 # Plug-ins, one good, one broken, and the program as people type it.

@@ -34,7 +34,7 @@ static void make_result(struct ttt_result *r, double error)
     r->tensors[0].tensor = TTT_XQW;
     ttt_metrics_init(&r->tensors[0].metrics);
     ttt_metrics_add(&r->tensors[0].metrics, &k, &t, 0);
-    ttt_verdict_tensor(&r->tensors[0], r->types, 3);
+    ttt_verdict_tensor(&r->tensors[0], &(struct ttt_evidence){.types = r->types});
     r->tensors[1] = (struct ttt_tensor_result){.tensor = TTT_W1_LAST, .skipped = "not in the file"};
     ttt_result_check(r, "status");
     r->verdict = ttt_verdict_result(r);
@@ -96,7 +96,7 @@ START_TEST(json_has_what_it_promises)
     ck_assert_double_eq(json_real_value(json_object_get(t, "max_abs")), 0.5);
     ck_assert_str_eq(json_string_value(json_object_get(t, "worst")),
                      "[batch 0, head 1, mini-batch 0, row 1, column 1]");
-    const json_t *gate = json_array_get(json_object_get(t, "gates"), TTT_GATE_REL_L2);
+    const json_t *gate = json_array_get(json_object_get(t, "gates"), 1);
     ck_assert_str_eq(json_string_value(json_object_get(gate, "verdict")), "FAIL");
     ck_assert_double_eq(json_real_value(json_object_get(gate, "bound")), 1e-12);
     t = json_array_get(json_object_get(c, "tensors"), 1);
@@ -182,6 +182,81 @@ START_TEST(junit_escapes_and_counts)
 }
 END_TEST
 
+/* JUnit knows neither verdict. */
+START_TEST(junit_says_what_was_not_judged)
+{
+    struct ttt_result r;
+    make_result(&r, 0);
+    r.blind[TTT_XV] = r.blind[TTT_B1_INIT] = 1;
+    r.one_mini_batch = 1;
+    r.verdict = ttt_verdict_result(&r);
+    ck_assert_int_eq(r.verdict, TTT_VACUOUS);
+    struct ttt_summary summary = summary_of(&r);
+    char *text = written_by(ttt_junit_write, &summary);
+    ck_assert_ptr_nonnull(strstr(text, "tests=\"1\" failures=\"0\" errors=\"0\" skipped=\"0\""));
+    ck_assert_ptr_nonnull(strstr(text, "<system-out>VACUOUS for XV, b1_init (constant), and the updated state (one "
+                                       "mini-batch)</system-out></testcase>"));
+    free(text);
+    r.tensors[0].ill_conditioned = 1;
+    r.verdict = ttt_verdict_result(&r);
+    ck_assert_int_eq(r.verdict, TTT_ILL_CONDITIONED);
+    summary = summary_of(&r);
+    text = written_by(ttt_junit_write, &summary);
+    ck_assert_ptr_nonnull(strstr(text, "tests=\"1\" failures=\"0\" errors=\"0\" skipped=\"1\""));
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "<skipped message=\"ILL-CONDITIONED XQW: replicas of the contract disagree by more "
+                                 "than half of it; VACUOUS for XV"));
+    free(text);
+    ttt_result_free(&r);
+}
+END_TEST
+
+START_TEST(limits_are_lines_of_what_did_not_fail)
+{
+    struct ttt_result r;
+    char line[TTT_TABLE_LINE];
+    make_result(&r, 0);
+    ck_assert(!ttt_table_limit(&r, 0, line));
+    r.one_mini_batch = 1;
+    r.verdict = ttt_verdict_result(&r);
+    ck_assert(ttt_table_limit(&r, 0, line));
+    ck_assert_str_eq(line, "VACUOUS for the updated state (one mini-batch)");
+    ck_assert(!ttt_table_limit(&r, 1, line));
+    r.verdict = TTT_FAIL;
+    ck_assert(!ttt_table_limit(&r, 0, line));
+    ttt_result_free(&r);
+}
+END_TEST
+
+START_TEST(groups_have_places)
+{
+    struct ttt_case c;
+    char error[256], place[TTT_DETAIL_TEXT];
+    ck_assert_int_eq(ttt_case_parse("b2h3n10c4f5d7g1 eps=1e-6 causal=1", &c, error, sizeof error), 0);
+    static const struct {
+        enum ttt_tensor tensor;
+        struct ttt_place place;
+        const char *text;
+    } table[] = {
+        {TTT_XQW, {TTT_LEVEL_TENSOR, 0, 0, 0, 0, 300}, "[the whole tensor]"},
+        {TTT_XQW, {TTT_LEVEL_HEAD, 4, 0, 0, 0, 50}, "[batch 1, head 1]"},
+        {TTT_XQW, {TTT_LEVEL_PIECE, 4, 2, 0, 0, 10}, "[batch 1, head 1, mini-batch 2]"},
+        {TTT_XQW, {TTT_LEVEL_ROW, 4, 2, 1, 0, 5}, "[batch 1, head 1, mini-batch 2, row 1]"},
+        {TTT_GRAD_XK,
+         {TTT_LEVEL_TILE, 4, 1, 0, 0, 20},
+         "[batch 1, head 1, mini-batch 1, tile of rows 0 and columns 0 on]"},
+        {TTT_W1_CHECKPOINTS, {TTT_LEVEL_PIECE, 5, 1, 0, 0, 35}, "[batch 1, head 2, checkpoint 1]"},
+        {TTT_GRAD_W1_INIT, {TTT_LEVEL_ROW, 5, 0, 3, 0, 7}, "[batch 1, head 2, row 3]"},
+        {TTT_GRAD_NORM_BIAS, {TTT_LEVEL_HEAD, 2, 0, 0, 0, 5}, "[head 2]"},
+        {TTT_GRAD_TOKEN_ETA, {TTT_LEVEL_TENSOR, 0, 0, 0, 0, 4}, "[the whole tensor]"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        ttt_group_place(table[i].tensor, &c.shape, &table[i].place, place);
+        ck_assert_str_eq(place, table[i].text);
+    }
+}
+END_TEST
+
 START_TEST(places_have_names)
 {
     struct ttt_case c;
@@ -216,10 +291,12 @@ START_TEST(worst_tensor_is_the_nearest_to_its_bound)
     ck_assert_ptr_null(ttt_result_worst(r));
     static const double ratio[] = {0.5, 0.9, 0.1};
     r->tensor_count = 3;
-    for (int i = 0; i < 3; i++)
-        r->tensors[i].gates[TTT_GATE_REL_L2] = (struct ttt_gate){.value = ratio[i] * 1e-3, .bound = 1e-3};
+    for (int i = 0; i < 3; i++) {
+        r->tensors[i].gate_count = 2;
+        r->tensors[i].gates[1] = (struct ttt_gate){.value = ratio[i] * 1e-3, .bound = 1e-3};
+    }
     ck_assert_ptr_eq(ttt_result_worst(r), &r->tensors[1]);
-    r->tensors[2].gates[TTT_GATE_REL_L2].value = NAN;
+    r->tensors[2].gates[1].value = NAN;
     ck_assert_ptr_eq(ttt_result_worst(r), &r->tensors[2]);
     strcpy(r->tensors[2].skipped, "x");
     ck_assert_ptr_eq(ttt_result_worst(r), &r->tensors[1]);
@@ -308,6 +385,9 @@ int main(void)
     tcase_add_test(tests, json_holds_the_proof_of_the_gradients);
     tcase_add_test(tests, json_survives_a_path_that_is_not_utf8);
     tcase_add_test(tests, junit_escapes_and_counts);
+    tcase_add_test(tests, junit_says_what_was_not_judged);
+    tcase_add_test(tests, limits_are_lines_of_what_did_not_fail);
+    tcase_add_test(tests, groups_have_places);
     tcase_add_test(tests, places_have_names);
     tcase_add_test(tests, worst_tensor_is_the_nearest_to_its_bound);
     tcase_add_test(tests, commands_are_quoted_for_a_shell);

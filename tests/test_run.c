@@ -88,17 +88,17 @@ START_TEST(references_pass)
 }
 END_TEST
 
-START_TEST(bf16_error_is_between_contract_and_bound)
+START_TEST(bf16_error_is_what_it_must_cost)
 {
     const struct ttt_run run = run_of(small, TTT_DIRECTION_BOTH, TTT_RUN_BUDGET);
     struct ttt_result *r = result_of(&run, &ttt_candidate_ref_bf16);
     const struct ttt_tensor_result *output = tensor_of(r, TTT_XQW), *state = tensor_of(r, TTT_W1_LAST);
-    ck_assert_double_gt(output->contract, 1e-5);
+    ck_assert_double_gt(output->cost, 1e-5);
     ck_assert_double_gt(output->rounding, 1e-3);
     ck_assert_double_lt(output->rounding, 2.3e-3);
-    ck_assert_double_gt(ttt_metrics_rel_l2(&output->metrics), output->contract);
-    /* A state is float before and after: the contract is the candidate. */
-    ck_assert_double_eq(ttt_metrics_rel_l2(&state->metrics), state->contract);
+    /* The replicas round stochastically, which is noisier than to nearest by about sqrt(2). */
+    ck_assert_double_gt(ttt_metrics_rel_l2(&state->metrics), 0.4 * state->cost);
+    ck_assert_double_lt(ttt_metrics_rel_l2(&state->metrics), 1.1 * state->cost);
     ck_assert_double_lt(state->rounding, 1e-7);
     free(r);
 }
@@ -154,7 +154,7 @@ START_TEST(scaled_gradient_is_placed_in_its_head)
     char line[TTT_TABLE_LINE];
     ck_assert_int_eq(ttt_table_failure(r, 0, line), 1);
     ck_assert_msg(strstr(line, "head 1,") != NULL, "%s", line);
-    ck_assert_int_eq(tensor_of(r, TTT_GRAD_XQ)->gates[TTT_GATE_REL_L2].verdict, TTT_PASS);
+    ck_assert_int_eq(tensor_of(r, TTT_GRAD_XQ)->gates[1].verdict, TTT_PASS);
     free(r);
 }
 END_TEST
@@ -206,9 +206,9 @@ START_TEST(backward_starts_from_the_right_checkpoints)
     fake_make(&fake, &ttt_candidate_ref_f64, FAULT_BAD_CHECKPOINTS);
     struct ttt_run run = run_of(small, TTT_DIRECTION_BOTH, TTT_RUN_BUDGET);
     struct ttt_result *r = result_of(&run, &fake.candidate);
-    ck_assert_int_eq(tensor_of(r, TTT_B1_CHECKPOINTS)->gates[TTT_GATE_REL_L2].verdict, TTT_FAIL);
-    ck_assert_int_eq(tensor_of(r, TTT_B1_LAST)->gates[TTT_GATE_REL_L2].verdict, TTT_PASS);
-    ck_assert_int_eq(tensor_of(r, TTT_GRAD_XK)->gates[TTT_GATE_REL_L2].verdict, TTT_FAIL);
+    ck_assert_int_eq(tensor_of(r, TTT_B1_CHECKPOINTS)->gates[1].verdict, TTT_FAIL);
+    ck_assert_int_eq(tensor_of(r, TTT_B1_LAST)->gates[1].verdict, TTT_PASS);
+    ck_assert_int_eq(tensor_of(r, TTT_GRAD_XK)->gates[1].verdict, TTT_FAIL);
     free(r);
     run.directions = TTT_DIRECTION_BACKWARD;
     r = result_of(&run, &fake.candidate);
@@ -246,7 +246,7 @@ START_TEST(blocks_of_heads_do_not_change_a_result)
         ck_assert_int_eq(a->metrics.worst, b->metrics.worst);
         ck_assert_double_eq_tol(ttt_metrics_rel_l2(&a->metrics), ttt_metrics_rel_l2(&b->metrics), 1e-15);
         ck_assert_double_eq_tol(a->rounding, b->rounding, 1e-15);
-        ck_assert_double_eq_tol(a->contract, b->contract, 1e-15);
+        ck_assert_double_eq_tol(a->cost, b->cost, 1e-15);
     }
     const double a = ttt_metrics_rel_l2(&tensor_of(r[0], TTT_GRAD_TOKEN_ETA)->metrics);
     const double b = ttt_metrics_rel_l2(&tensor_of(r[1], TTT_GRAD_TOKEN_ETA)->metrics);
@@ -286,7 +286,7 @@ int main(void)
     TCase *tests = tcase_create("run");
     tcase_set_timeout(tests, 120); /* of many threads on few processors */
     tcase_add_test(tests, references_pass);
-    tcase_add_test(tests, bf16_error_is_between_contract_and_bound);
+    tcase_add_test(tests, bf16_error_is_what_it_must_cost);
     tcase_add_loop_test(tests, each_fault_is_named, 0, (int)(sizeof faults / sizeof faults[0]));
     tcase_add_test(tests, scaled_gradient_is_placed_in_its_head);
     tcase_add_test(tests, declared_randomness_is_skipped);

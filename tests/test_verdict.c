@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * The interim verdict: its bounds, on which side of them a value passes, and that NaN never does.
+ * The verdict: its bounds, on which side of them a value passes, and that NaN never does.
  */
+#include "harness/calibration.h"
 #include "harness/verdict.h"
 #include "run.h"
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { GROUP = 64 }; /* elements of every group here */
 
 /* Metrics of a tensor of one element: truth 1, error `error`. */
 static struct ttt_tensor_result tensor_with(double error)
@@ -21,86 +24,96 @@ static struct ttt_tensor_result tensor_with(double error)
     return t;
 }
 
-static enum ttt_verdict judge(struct ttt_tensor_result t, enum ttt_types types, int64_t mini_batches)
+static struct ttt_case any_case(void)
 {
-    ttt_verdict_tensor(&t, types, mini_batches);
-    struct ttt_result r = {.tensor_count = 1};
-    r.tensors[0] = t;
-    return ttt_verdict_result(&r);
+    struct ttt_case c;
+    char error[256];
+    ck_assert_int_eq(ttt_case_parse("b1h1n128c64f64d256g1", &c, error, sizeof error), 0);
+    return c;
+}
+
+/* One tensor of which every gate reads `reading`. */
+static enum ttt_verdict judge(struct ttt_tensor_result t, enum ttt_types types, double reading, int ill_conditioned)
+{
+    const struct ttt_case c = any_case();
+    struct ttt_reading readings[TTT_GATES];
+    for (int gate = 0; gate < TTT_GATES; gate++)
+        readings[gate] = (struct ttt_reading){.value = reading, .place = {.elements = GROUP}};
+    const struct ttt_evidence evidence = {
+        .types = types, .c = &c, .readings = readings, .ill_conditioned = ill_conditioned};
+    ttt_verdict_tensor(&t, &evidence);
+    struct ttt_result *r = calloc(1, sizeof *r);
+    ck_assert_ptr_nonnull(r);
+    r->tensor_count = 1;
+    r->tensors[0] = t;
+    const enum ttt_verdict verdict = ttt_verdict_result(r);
+    free(r);
+    return verdict;
+}
+
+/* The least threshold of any gate of XQW for that case. */
+static double least_threshold(enum ttt_types types)
+{
+    const struct ttt_case c = any_case();
+    double least = INFINITY;
+    for (int gate = 0; gate < TTT_GATES; gate++)
+        least = fmin(least, ttt_calibration_threshold(&ttt_calibration_table, types, &c, 0, TTT_XQW, gate, GROUP));
+    return least;
 }
 
 START_TEST(double_bound_is_1e_12)
 {
-    ck_assert_int_eq(judge(tensor_with(0), TTT_TYPES_F64, 1000), TTT_PASS);
-    ck_assert_int_eq(judge(tensor_with(0.99e-12), TTT_TYPES_F64, 1000), TTT_PASS);
-    ck_assert_int_eq(judge(tensor_with(1.01e-12), TTT_TYPES_F64, 1000), TTT_FAIL);
-    ck_assert_int_eq(judge(tensor_with(-1.01e-12), TTT_TYPES_F64, 1000), TTT_FAIL);
+    ck_assert_int_eq(judge(tensor_with(0), TTT_TYPES_F64, 0, 0), TTT_PASS);
+    ck_assert_int_eq(judge(tensor_with(0.99e-12), TTT_TYPES_F64, 0, 0), TTT_PASS);
+    ck_assert_int_eq(judge(tensor_with(1.01e-12), TTT_TYPES_F64, 0, 0), TTT_FAIL);
+    ck_assert_int_eq(judge(tensor_with(-1.01e-12), TTT_TYPES_F64, 0, 0), TTT_FAIL);
 }
 END_TEST
 
-START_TEST(float_bound_grows_with_mini_batches)
+START_TEST(a_gate_passes_up_to_its_threshold)
 {
-    static const struct {
-        int64_t mini_batches;
-        double bound;
-    } table[] = {{1, 2e-6}, {4, 2e-6}, {16, 4e-6}, {5400, 2e-6 * 36.742346141747674}};
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        struct ttt_tensor_result t = tensor_with(0);
-        ttt_verdict_tensor(&t, TTT_TYPES_F32, table[i].mini_batches);
-        ck_assert_double_eq_tol(t.gates[TTT_GATE_REL_L2].bound, table[i].bound, 1e-15);
-        const double at = table[i].bound;
-        ck_assert_int_eq(judge(tensor_with(0.999 * at), TTT_TYPES_F32, table[i].mini_batches), TTT_PASS);
-        ck_assert_int_eq(judge(tensor_with(1.001 * at), TTT_TYPES_F32, table[i].mini_batches), TTT_FAIL);
+    for (int types = TTT_TYPES_F32; types <= TTT_TYPES_BF16; types++) {
+        const double least = least_threshold((enum ttt_types)types);
+        ck_assert_double_gt(least, 0);
+        ck_assert_int_eq(judge(tensor_with(0.1), (enum ttt_types)types, least * 0.999, 0), TTT_PASS);
+        ck_assert_int_eq(judge(tensor_with(0.1), (enum ttt_types)types, least * 1.001, 0), TTT_FAIL);
     }
-}
-END_TEST
-
-START_TEST(bf16_bound_is_contract_and_rounding)
-{
-    struct ttt_tensor_result t = tensor_with(0);
-    t.contract = 1e-3;
-    t.rounding = 5e-4;
-    ttt_verdict_tensor(&t, TTT_TYPES_BF16, 4);
-    ck_assert_double_eq_tol(t.gates[TTT_GATE_REL_L2].bound, 2.1e-3, 1e-15);
-    ck_assert_str_eq(t.gates[TTT_GATE_REL_L2].formula, "1.6 x contract 0.001 + rounding 0.0005");
-    static const struct {
-        double error;
-        enum ttt_verdict verdict;
-    } table[] = {{2.09e-3, TTT_PASS}, {2.11e-3, TTT_FAIL}, {-2.11e-3, TTT_FAIL}};
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        t = tensor_with(table[i].error);
-        t.contract = 1e-3;
-        t.rounding = 5e-4;
-        ck_assert_int_eq(judge(t, TTT_TYPES_BF16, 4), table[i].verdict);
-    }
-}
-END_TEST
-
-START_TEST(exact_tensor_passes_a_bound_of_zero)
-{
-    ck_assert_int_eq(judge(tensor_with(0), TTT_TYPES_BF16, 4), TTT_PASS);
-    ck_assert_int_eq(judge(tensor_with(DBL_EPSILON), TTT_TYPES_BF16, 4), TTT_FAIL);
 }
 END_TEST
 
 START_TEST(nan_never_passes)
 {
     for (int types = TTT_TYPES_F64; types <= TTT_TYPES_BF16; types++) {
-        struct ttt_tensor_result t = tensor_with(NAN);
-        t.contract = t.rounding = 1;
-        ttt_verdict_tensor(&t, (enum ttt_types)types, 4);
-        ck_assert_int_eq(t.gates[TTT_GATE_FINITE].verdict, TTT_FAIL);
-        ck_assert_int_eq(t.gates[TTT_GATE_REL_L2].verdict, TTT_FAIL);
-        ck_assert_int_eq(judge(tensor_with(INFINITY), (enum ttt_types)types, 4), TTT_FAIL);
+        ck_assert_int_eq(judge(tensor_with(NAN), (enum ttt_types)types, 0, 0), TTT_FAIL);
+        ck_assert_int_eq(judge(tensor_with(INFINITY), (enum ttt_types)types, 0, 0), TTT_FAIL);
+        if (types != TTT_TYPES_F64)
+            ck_assert_int_eq(judge(tensor_with(0), (enum ttt_types)types, NAN, 0), TTT_FAIL);
     }
 }
 END_TEST
 
-START_TEST(nan_of_the_contract_fails)
+START_TEST(ill_conditioned_is_neither)
 {
-    struct ttt_tensor_result t = tensor_with(0);
-    t.contract = NAN;
-    ck_assert_int_eq(judge(t, TTT_TYPES_BF16, 4), TTT_FAIL);
+    ck_assert_int_eq(judge(tensor_with(0.1), TTT_TYPES_BF16, 1e9, 1), TTT_ILL_CONDITIONED);
+    ck_assert_int_eq(judge(tensor_with(NAN), TTT_TYPES_BF16, 0, 1), TTT_FAIL);
+}
+END_TEST
+
+START_TEST(blind_data_is_vacuous)
+{
+    struct ttt_result *r = calloc(1, sizeof *r);
+    ck_assert_ptr_nonnull(r);
+    r->tensor_count = 1;
+    r->tensors[0] = tensor_with(0);
+    ck_assert_int_eq(ttt_verdict_result(r), TTT_PASS);
+    r->blind[TTT_XV] = 1;
+    ck_assert_int_eq(ttt_verdict_result(r), TTT_VACUOUS);
+    r->blind[TTT_XV] = 0;
+    r->one_mini_batch = 1;
+    ck_assert_int_eq(ttt_verdict_result(r), TTT_VACUOUS);
+    ttt_result_note(r, "inputs", TTT_FAIL, "XK was changed");
+    ck_assert_int_eq(ttt_verdict_result(r), TTT_FAIL);
+    free(r);
 }
 END_TEST
 
@@ -113,7 +126,7 @@ START_TEST(result_needs_something_judged)
     ck_assert_int_eq(ttt_verdict_result(r), TTT_SKIPPED);
     r->tensor_count = 2;
     r->tensors[0] = tensor_with(0);
-    ttt_verdict_tensor(&r->tensors[0], TTT_TYPES_F64, 1);
+    ttt_verdict_tensor(&r->tensors[0], &(struct ttt_evidence){.types = TTT_TYPES_F64});
     strcpy(r->tensors[1].skipped, "not in the file");
     ck_assert_int_eq(ttt_verdict_result(r), TTT_PASS);
     strcpy(r->tensors[0].skipped, "not in the file");
@@ -128,7 +141,7 @@ START_TEST(failed_check_fails_the_result)
     ck_assert_ptr_nonnull(r);
     r->tensor_count = 1;
     r->tensors[0] = tensor_with(0);
-    ttt_verdict_tensor(&r->tensors[0], TTT_TYPES_F64, 1);
+    ttt_verdict_tensor(&r->tensors[0], &(struct ttt_evidence){.types = TTT_TYPES_F64});
     ttt_result_note(r, "deterministic", TTT_SKIPPED, "declared");
     ck_assert_int_eq(ttt_verdict_result(r), TTT_PASS);
     ttt_result_note(r, "red-zones", TTT_FAIL, "first %d", 1);
@@ -140,25 +153,17 @@ START_TEST(failed_check_fails_the_result)
 }
 END_TEST
 
-START_TEST(notice_says_interim)
-{
-    ck_assert_ptr_nonnull(strstr(ttt_verdict_notice, "interim"));
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("verdict");
     TCase *tests = tcase_create("verdict");
     tcase_add_test(tests, double_bound_is_1e_12);
-    tcase_add_test(tests, float_bound_grows_with_mini_batches);
-    tcase_add_test(tests, bf16_bound_is_contract_and_rounding);
-    tcase_add_test(tests, exact_tensor_passes_a_bound_of_zero);
+    tcase_add_test(tests, a_gate_passes_up_to_its_threshold);
     tcase_add_test(tests, nan_never_passes);
-    tcase_add_test(tests, nan_of_the_contract_fails);
+    tcase_add_test(tests, ill_conditioned_is_neither);
+    tcase_add_test(tests, blind_data_is_vacuous);
     tcase_add_test(tests, result_needs_something_judged);
     tcase_add_test(tests, failed_check_fails_the_result);
-    tcase_add_test(tests, notice_says_interim);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

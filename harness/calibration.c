@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "calibration.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const ttt_class_name[TTT_CLASS_COUNT] = {"NC <= 4", "NC <= 16", "NC > 16", "F < 16"};
+
+int ttt_class_of(const struct ttt_mlp_shape *shape)
+{
+    const int64_t NC = ttt_shape_mini_batches(shape);
+    return shape->head_dim < 16 ? TTT_CLASS_NARROW
+           : NC <= 4            ? TTT_CLASS_SHORT
+           : NC <= 16           ? TTT_CLASS_MEDIUM
+                                : TTT_CLASS_LONG;
+}
+
+/* FNV-1a. */
+static uint64_t mix(uint64_t hash, const void *data, size_t bytes)
+{
+    const unsigned char *p = data;
+    for (size_t i = 0; i < bytes; i++)
+        hash = (hash ^ p[i]) * 0x100000001b3u;
+    return hash;
+}
+
+uint64_t ttt_calibration_checksum(const struct ttt_calibration *table)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    hash = mix(hash, &table->version, sizeof table->version);
+    hash = mix(hash, &table->gates, sizeof table->gates);
+    hash = mix(hash, &table->tensors, sizeof table->tensors);
+    hash = mix(hash, &table->margin, sizeof table->margin);
+    return mix(hash, table->cells, sizeof table->cells);
+}
+
+int ttt_calibration_check(const struct ttt_calibration *table, char *error, size_t error_size)
+{
+    const char *what = NULL;
+    if (table->version != TTT_CALIBRATION_VERSION || table->gates != TTT_GATES || table->tensors != TTT_TENSOR_COUNT)
+        what = "is stale: it was made for other gates";
+    else if (table->checksum != ttt_calibration_checksum(table))
+        what = "was edited: its checksum does not fit";
+    if (what)
+        snprintf(error, error_size, "the calibration table %s (make regen-calibration writes it)", what);
+    return what ? -1 : 0;
+}
+
+static double largest(const struct ttt_calibration_cell *cell, enum ttt_tensor t, int gate)
+{
+    return cell->runs[t] > 0 ? (double)cell->most[t][gate] : (double)NAN;
+}
+
+static double threshold_of(const struct ttt_calibration *table, int by_types, const struct ttt_case *c,
+                           int any_distribution, enum ttt_tensor t, int gate, int64_t elements)
+{
+    double most = (double)NAN;
+    for (int d = 0; d < TTT_DIST_COUNT; d++)
+        if (any_distribution || c->distribution >= TTT_DIST_COUNT || d == (int)c->distribution)
+            most = fmax(most, largest(&table->cells[by_types][d][ttt_class_of(&c->shape)], t, gate));
+    return table->margin * most / ttt_gate_weight(gate, elements);
+}
+
+double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_types types, const struct ttt_case *c,
+                                 int any_distribution, enum ttt_tensor t, int gate, int64_t elements)
+{
+    const int g1 = gate > TTT_GATE_G2 ? gate - TTT_GATE_G3 + TTT_GATE_G1 : gate;
+    if (types == TTT_TYPES_F32)
+        return threshold_of(table, 0, c, any_distribution, t, gate, elements);
+    return ttt_gates_larger(threshold_of(table, 1, c, any_distribution, t, gate, elements),
+                            ttt_gates_scale(TTT_TYPES_F32) *
+                                threshold_of(table, 0, c, any_distribution, t, g1, elements));
+}

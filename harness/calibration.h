@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Thresholds of the gates: for each (type set, distribution, class of size, tensor, gate) the largest reading over many
+ * correct runs on independent data, times a margin.  The numbers are in calibration_table.c, which only
+ * `make regen-calibration` writes; one that was edited, or made for other gates, is refused.
+ */
+#ifndef TTT_HARNESS_CALIBRATION_H
+#define TTT_HARNESS_CALIBRATION_H
+
+#include "gates.h"
+#include "shapes.h"
+
+/* Raised whenever readings change their meaning: gates, groups, replicas, distributions or rounding points. */
+#define TTT_CALIBRATION_VERSION 4
+
+/* Error grows along the sequence, and so do the extremes over more groups; a layer norm over a few elements has heavier
+ * tails than a wide one.  NC <= 4, NC <= 16, more; F < 16 at any length. */
+enum { TTT_CLASS_SHORT, TTT_CLASS_MEDIUM, TTT_CLASS_LONG, TTT_CLASS_NARROW, TTT_CLASS_COUNT };
+extern const char *const ttt_class_name[TTT_CLASS_COUNT];
+int ttt_class_of(const struct ttt_mlp_shape *shape);
+
+enum { TTT_CALIBRATED_TYPES = 2 }; /* TTT_TYPES_F32, TTT_TYPES_BF16 */
+
+/* The largest weighted readings seen (ttt_gate_weight), and over how many runs; 0 runs: no reading. */
+struct ttt_calibration_cell {
+    float most[TTT_TENSOR_COUNT][TTT_GATES];
+    int runs[TTT_TENSOR_COUNT];
+};
+
+struct ttt_calibration {
+    int version;
+    int gates, tensors; /* dimensions that it was made for */
+    double margin;      /* threshold = margin x the largest reading / weight of the group */
+    uint64_t checksum;  /* of all that follows, and of the above */
+    struct ttt_calibration_cell cells[TTT_CALIBRATED_TYPES][TTT_DIST_COUNT][TTT_CLASS_COUNT];
+};
+
+extern const struct ttt_calibration ttt_calibration_table;
+
+/* The checksum that a table should carry. */
+uint64_t ttt_calibration_checksum(const struct ttt_calibration *table);
+
+/* 0, or -1 with one line in `error` when a table is stale or was edited. */
+int ttt_calibration_check(const struct ttt_calibration *table, char *error, size_t error_size);
+
+/* The threshold for a gate of a tensor of a case over a group of `elements`; NaN (which nothing passes) where no
+ * correct run has had a reading.  A bfloat16 candidate may at least be off by what G1 allows a float one: where the
+ * bfloat16 operands cost nothing (a mean that is 0 by structure, say) all that is left is the order of its sums.
+ * `any_distribution`: the data come from elsewhere; the largest of all distributions, as for
+ * data that are not drawn. */
+double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_types types, const struct ttt_case *c,
+                                 int any_distribution, enum ttt_tensor t, int gate, int64_t elements);
+
+#endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ttt-calibrate: what correct runs read at the gates of the judge.
+ *
+ *     ttt-calibrate --write FILE [--seeds N] [--jobs N]     the largest readings become harness/calibration_table.c
+ *     ttt-calibrate --false-alarms [--seeds N] [--jobs N]   judge as many correct runs on other data with that table
+ *
+ * A correct run is ref-f32 or ref-bf16 on data of one distribution, one seed and one of the shapes below.  Not
+ * installed: `make regen-calibration` and `make false-alarms` run it.
+ */
+#include "calibration.h"
+#include "clock.h"
+#include "run.h"
+#include "table.h"
+#include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The shapes that runs are drawn from, in turn, by class of size: real layers, the same with a smaller hidden width (in
+ * most of them each gate is read, so that each sees most of the seeds), tails, and some that no tile divides. */
+static const char *const shapes[TTT_CLASS_COUNT][8] = {
+    {"b1h1n192c64f64d256g2", "b2h2n40c16f16d64g2", "b1h2n160c64f64d128g1 causal=1", "b1h2n150c64f64d64g1",
+     "b1h2n64c16f64d96g2 causal=1", "b2h3n33c9f24d40g3", "b1h1n256c64f64d64g2", "b1h1n48c16f64d256g1 causal=1"},
+    {"b1h1n640c64f64d256g4", "b1h2n500c64f64d64g3", "b1h1n248c16f64d128g4 causal=1", "b2h1n200c16f16d64g5 causal=1",
+     "b1h2n360c64f64d64g2 causal=1", "b1h1n160c16f64d256g16 causal=1", "b1h1n320c64f128d512g4", "b1h2n90c9f20d40g2"},
+    {"b1h1n2048c64f64d256g16", "b1h2n2048c64f64d64g8", "b1h1n1088c64f64d64g4 causal=1", "b1h1n500c16f64d128g4 causal=1",
+     "b2h1n1150c64f64d64g7", "b1h2n400c16f16d64g3 causal=1", "b1h1n512c16f64d256g4 causal=1", "b1h3n340c20f20d80g5"},
+    {"b2h3n20c8f8d12g2", "b1h2n64c16f8d32g1 causal=1", "b1h3n33c5f7d11g3", "b1h2n5c16f8d20g1", "b1h2n300c16f12d48g4",
+     "b2h1n90c9f3d8g2", "b1h1n41c4f4d16g2 causal=1", "b1h2n120c8f8d32g2"},
+};
+
+static const double eps_of[] = {1e-6, 1e-8, 1e-5};
+
+enum { SHAPES = sizeof shapes[0] / sizeof shapes[0][0], MAX_JOBS = 64 };
+static const double margin = 2; /* for the tails: `make false-alarms` says what it leaves */
+
+/* What one process found. */
+struct findings {
+    struct ttt_calibration_cell cells[TTT_CALIBRATED_TYPES][TTT_DIST_COUNT][TTT_CLASS_COUNT];
+    int64_t runs, alarms, ill_conditioned;
+    double log_sum, log_square, worst; /* of log(largest reading / threshold) of a run, and the largest ratio */
+    int failed;
+};
+
+struct plan {
+    const char *path;
+    int64_t seeds;
+    int jobs, false_alarms;
+};
+
+static int make_case(struct ttt_case *c, int distribution, int size, int64_t seed, char *error, size_t error_size)
+{
+    char text[TTT_CASE_TEXT];
+    snprintf(text, sizeof text, "%s eps=%g dist=%s seed=%" PRId64 " state_grads=%d", shapes[size][seed % SHAPES],
+             eps_of[seed / SHAPES % 3], ttt_distribution_name[distribution], seed, (int)(seed / (SHAPES * 3) % 2));
+    return ttt_case_parse(text, c, error, error_size);
+}
+
+/* Keep the largest readings of one result.  0, or -1 when one is no number that a threshold could be made of. */
+static int keep_readings(struct ttt_calibration_cell *cell, const struct ttt_result *r)
+{
+    int status = 0;
+    for (int i = 0; i < r->tensor_count; i++) {
+        const struct ttt_tensor_result *t = &r->tensors[i];
+        if (t->ill_conditioned)
+            continue;
+        cell->runs[t->tensor]++;
+        for (int g = 0; g < t->gate_count; g++)
+            for (int gate = 0; gate < TTT_GATES; gate++)
+                if (strcmp(t->gates[g].name, ttt_gate_name(gate)) == 0) {
+                    const double value = t->gates[g].value * ttt_gate_weight(gate, t->gates[g].place.elements);
+                    status = isfinite(value) ? status : -1;
+                    cell->most[t->tensor][gate] = fmaxf(cell->most[t->tensor][gate], (float)value);
+                }
+    }
+    return status;
+}
+
+/* How near one result came to its thresholds. */
+static void keep_ratio(struct findings *f, const struct ttt_result *r)
+{
+    double ratio = 0;
+    for (int i = 0; i < r->tensor_count; i++)
+        for (int g = 1; g < r->tensors[i].gate_count; g++)
+            ratio = fmax(ratio, r->tensors[i].gates[g].value / r->tensors[i].gates[g].bound);
+    f->runs++;
+    f->log_sum += log(ratio);
+    f->log_square += log(ratio) * log(ratio);
+    f->worst = fmax(f->worst, ratio);
+    f->ill_conditioned += r->verdict == TTT_ILL_CONDITIONED;
+    if (r->verdict == TTT_FAIL) {
+        char text[TTT_CASE_TEXT], line[TTT_TABLE_LINE];
+        f->alarms++;
+        ttt_case_format(&r->c, text);
+        for (int i = 0; ttt_table_failure(r, i, line); i++)
+            fprintf(stderr, "%s on %s: %s\n", r->candidate, text, line);
+    }
+}
+
+static int fail_reading(const struct ttt_result *r, char *error, size_t error_size)
+{
+    char text[TTT_CASE_TEXT];
+    ttt_case_format(&r->c, text);
+    snprintf(error, error_size, "%s: a reading of %s is not finite", text, r->candidate);
+    return -1;
+}
+
+static int run_one(const struct plan *plan, struct findings *f, int distribution, int size, int64_t seed)
+{
+    char error[1024];
+    struct ttt_run run = {.directions = TTT_DIRECTION_BOTH, .threads = 1, .budget = TTT_RUN_BUDGET};
+    const struct ttt_contender contenders[TTT_CALIBRATED_TYPES] = {{&ttt_candidate_ref_f32, TTT_TYPES_F32},
+                                                                   {&ttt_candidate_ref_bf16, TTT_TYPES_BF16}};
+    struct ttt_result *results = calloc(TTT_CALIBRATED_TYPES, sizeof *results);
+    int status = results ? make_case(&run.c, distribution, size, seed, error, sizeof error) : -1;
+    if (status == 0)
+        status = ttt_run_case(&run, contenders, TTT_CALIBRATED_TYPES, results, error, sizeof error);
+    for (int i = 0; i < TTT_CALIBRATED_TYPES && status == 0; i++) {
+        if (plan->false_alarms)
+            keep_ratio(f, &results[i]);
+        else if (keep_readings(&f->cells[i][distribution][size], &results[i]) != 0)
+            status = fail_reading(&results[i], error, sizeof error);
+        ttt_result_free(&results[i]);
+    }
+    if (status != 0)
+        fprintf(stderr, "ttt-calibrate: %s\n", results ? error : "out of memory");
+    free(results);
+    return status;
+}
+
+/* The seeds of one process, on data that the other mode does not see. */
+static void work(const struct plan *plan, struct findings *f, int job)
+{
+    const int64_t first = plan->false_alarms ? 2000000 : 1000000;
+    omp_set_num_threads(1); /* there is a process for each processor */
+    for (int distribution = 0; distribution < TTT_DIST_COUNT; distribution++)
+        for (int size = 0; size < TTT_CLASS_COUNT; size++)
+            for (int64_t seed = job; seed < plan->seeds && !f->failed; seed += plan->jobs)
+                f->failed = run_one(plan, f, distribution, size, first + seed) != 0;
+}
+
+static void merge(struct findings *to, const struct findings *from)
+{
+    for (int a = 0; a < TTT_CALIBRATED_TYPES; a++)
+        for (int d = 0; d < TTT_DIST_COUNT; d++)
+            for (int c = 0; c < TTT_CLASS_COUNT; c++)
+                for (int t = 0; t < TTT_TENSOR_COUNT; t++) {
+                    to->cells[a][d][c].runs[t] += from->cells[a][d][c].runs[t];
+                    for (int g = 0; g < TTT_GATES; g++)
+                        to->cells[a][d][c].most[t][g] =
+                            fmaxf(to->cells[a][d][c].most[t][g], from->cells[a][d][c].most[t][g]);
+                }
+    to->runs += from->runs;
+    to->alarms += from->alarms;
+    to->ill_conditioned += from->ill_conditioned;
+    to->log_sum += from->log_sum;
+    to->log_square += from->log_square;
+    to->worst = fmax(to->worst, from->worst);
+    to->failed |= from->failed;
+}
+
+/* Fork the jobs (candidates keep one workspace, so a process runs one case at a time) and merge what they found. */
+static int run_all(const struct plan *plan, struct findings *total)
+{
+    const size_t bytes = (size_t)plan->jobs * sizeof *total;
+    struct findings *shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        return -1;
+    int status = 0;
+    for (int job = 0; job < plan->jobs; job++) {
+        const pid_t pid = fork();
+        if (pid == 0) {
+            work(plan, &shared[job], job);
+            _exit(shared[job].failed);
+        }
+        status |= pid < 0;
+    }
+    for (int code; wait(&code) > 0;)
+        status |= code != 0;
+    for (int job = 0; job < plan->jobs; job++)
+        merge(total, &shared[job]);
+    munmap(shared, bytes);
+    return status ? -1 : 0;
+}
+
+static void write_cell(FILE *out, const struct ttt_calibration_cell *cell)
+{
+    fprintf(out, "          {.most = {\n");
+    for (int t = 0; t < TTT_TENSOR_COUNT; t++) {
+        if (!cell->runs[t])
+            continue;
+        fprintf(out, "               [%d] = {", t);
+        for (int g = 0; g < TTT_GATES; g++)
+            fprintf(out, "%s%.8ef", g ? ", " : "", (double)cell->most[t][g]);
+        fprintf(out, "}, /* %s */\n", ttt_tensor_info[t].name);
+    }
+    fprintf(out, "           },\n           .runs = {");
+    for (int t = 0; t < TTT_TENSOR_COUNT; t++)
+        if (cell->runs[t])
+            fprintf(out, "[%d] = %d, ", t, cell->runs[t]);
+    fprintf(out, "}},\n");
+}
+
+static void write_table(FILE *out, const struct plan *plan, const struct findings *f)
+{
+    static struct ttt_calibration table;
+    table = (struct ttt_calibration){
+        .version = TTT_CALIBRATION_VERSION, .gates = TTT_GATES, .tensors = TTT_TENSOR_COUNT, .margin = margin};
+    memcpy(table.cells, f->cells, sizeof table.cells);
+    fprintf(out,
+            "/* SPDX-License-Identifier: MIT\n *\n"
+            " * Written by `make regen-calibration`; do not edit, a checksum tells.\n *\n"
+            " * The largest readings of %" PRId64
+            " correct runs (ref-f32 and ref-bf16) per distribution and class of size;\n"
+            " * columns are the gates of gates.h in order.  A threshold is %g times that.  With no reading beyond its\n"
+            " * maximum in n runs, the rate beyond the maximum is below 3/n with 95%% confidence.\n */\n"
+            "#include \"calibration.h\"\n\n/* clang-format off */\n"
+            "const struct ttt_calibration ttt_calibration_table = {\n    .version = %d,\n    .gates = %d,\n"
+            "    .tensors = %d,\n    .margin = %.17g,\n    .checksum = 0x%016" PRIx64 "u,\n    .cells = {\n",
+            plan->seeds, margin, table.version, table.gates, table.tensors, table.margin,
+            ttt_calibration_checksum(&table));
+    for (int a = 0; a < TTT_CALIBRATED_TYPES; a++) {
+        fprintf(out, "      { /* %s */\n", a ? "bfloat16" : "float");
+        for (int d = 0; d < TTT_DIST_COUNT; d++) {
+            fprintf(out, "        { /* %s */\n", ttt_distribution_name[d]);
+            for (int c = 0; c < TTT_CLASS_COUNT; c++)
+                write_cell(out, &f->cells[a][d][c]);
+            fprintf(out, "        },\n");
+        }
+        fprintf(out, "      },\n");
+    }
+    fprintf(out, "    },\n};\n");
+}
+
+/* The observed rate, its 95% bound, and what a Gumbel law through mean and variance of log(reading / threshold) says.
+ */
+static void print_false_alarms(const struct findings *f)
+{
+    const double n = (double)f->runs, mean = f->log_sum / n, deviation = sqrt(f->log_square / n - mean * mean);
+    const double scale = deviation * sqrt(6) / acos(-1), mode = mean - 0.57721566490153286 * scale;
+    printf("false alarms: %" PRId64 " in %" PRId64 " correct runs (%" PRId64 " ill-conditioned)\n", f->alarms, f->runs,
+           f->ill_conditioned);
+    if (f->alarms == 0)
+        printf("95%% confidence: below %.2g\n", 1 - pow(0.05, 1 / n));
+    printf("largest reading / threshold: %.3f; extrapolated rate beyond 1 (Gumbel through mean and variance): %.2g\n",
+           f->worst, -expm1(-exp(mode / scale)));
+}
+
+static int usage(const char *what)
+{
+    fprintf(stderr, "ttt-calibrate: %s (allowed: --write FILE or --false-alarms, --seeds 1..1000000, --jobs 1..%d)\n",
+            what, MAX_JOBS);
+    return 2;
+}
+
+static int parse(struct plan *plan, int argc, char **argv)
+{
+    static const struct option options[] = {{"write", required_argument, NULL, 'w'},
+                                            {"false-alarms", no_argument, NULL, 'f'},
+                                            {"seeds", required_argument, NULL, 's'},
+                                            {"jobs", required_argument, NULL, 'j'},
+                                            {NULL, 0, NULL, 0}};
+    opterr = 0;
+    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (o == 'w')
+            plan->path = optarg;
+        else if (o == 'f')
+            plan->false_alarms = 1;
+        else if (o == 's')
+            plan->seeds = strtoll(optarg, NULL, 10);
+        else if (o == 'j')
+            plan->jobs = (int)strtol(optarg, NULL, 10);
+        else
+            return usage("unknown option");
+    }
+    if (optind < argc || !plan->path == !plan->false_alarms || plan->seeds < 1 || plan->seeds > 1000000 ||
+        plan->jobs < 1 || plan->jobs > MAX_JOBS)
+        return usage("bad arguments");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static struct findings total;
+    struct plan plan = {.seeds = 1000, .jobs = (int)sysconf(_SC_NPROCESSORS_ONLN)};
+    plan.jobs = plan.jobs > MAX_JOBS ? MAX_JOBS : plan.jobs;
+    const int bad = parse(&plan, argc, argv);
+    if (bad)
+        return bad;
+    const double started = ttt_clock_seconds();
+    if (run_all(&plan, &total) != 0)
+        return 2;
+    fprintf(stderr, "%.0f s\n", ttt_clock_seconds() - started);
+    if (plan.false_alarms) {
+        print_false_alarms(&total);
+        return total.alarms > 0;
+    }
+    FILE *out = fopen(plan.path, "w");
+    if (!out)
+        return usage("the table cannot be written");
+    write_table(out, &plan, &total);
+    return fclose(out) == 0 ? 0 : usage("the table cannot be written");
+}
