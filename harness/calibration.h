@@ -11,7 +11,7 @@
 #include "shapes.h"
 
 /* Raised whenever readings change their meaning: gates, groups, replicas, distributions or rounding points. */
-#define TTT_CALIBRATION_VERSION 4
+#define TTT_CALIBRATION_VERSION 5
 
 /* Error grows along the sequence, and so do the extremes over more groups; a layer norm over a few elements has heavier
  * tails than a wide one.  NC <= 4, NC <= 16, more; F < 16 at any length. */
@@ -29,9 +29,9 @@ struct ttt_calibration_cell {
 
 struct ttt_calibration {
     int version;
-    int gates, tensors; /* dimensions that it was made for */
-    double margin;      /* threshold = margin x the largest reading / weight of the group */
-    uint64_t checksum;  /* of all that follows, and of the above */
+    int gates, tensors;                             /* dimensions that it was made for */
+    double margin[TTT_CALIBRATED_TYPES][TTT_GATES]; /* threshold = margin x the largest reading / weight of the group */
+    uint64_t checksum;                              /* of all that follows, and of the above */
     struct ttt_calibration_cell cells[TTT_CALIBRATED_TYPES][TTT_DIST_COUNT][TTT_CLASS_COUNT];
 };
 
@@ -44,10 +44,8 @@ uint64_t ttt_calibration_checksum(const struct ttt_calibration *table);
 int ttt_calibration_check(const struct ttt_calibration *table, char *error, size_t error_size);
 
 /* The threshold for a gate of a tensor of a case over a group of `elements`; NaN (which nothing passes) where no
- * correct run has had a reading.  A bfloat16 candidate may at least be off by what G1 allows a float one: where the
- * bfloat16 operands cost nothing (a mean that is 0 by structure, say) all that is left is the order of its sums.
- * `any_distribution`: the data come from elsewhere; the largest of all distributions, as for
- * data that are not drawn. */
+ * correct run has had a reading.  Of G3 at least the margin times what independent errors have.  `any_distribution`:
+ * the data come from elsewhere; the largest of all distributions, as for data that are not drawn. */
 double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_types types, const struct ttt_case *c,
                                  int any_distribution, enum ttt_tensor t, int gate, int64_t elements);
 

@@ -16,7 +16,7 @@ double ttt_gates_scale(enum ttt_types types)
 
 double ttt_gate_weight(int gate, int64_t elements)
 {
-    const int64_t enough = gate >= TTT_GATE_G3 ? 4096 : TTT_GROUP_LEAST;
+    const int64_t enough = gate >= TTT_GATE_G3 ? TTT_GATE_ENOUGH : TTT_GROUP_LEAST;
     return elements >= enough ? 1 : sqrt((double)elements / (double)enough);
 }
 

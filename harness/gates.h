@@ -36,6 +36,7 @@ const char *ttt_gate_name(int gate);
  *     G1, G2   sqrt(min(n, 64) / 64): below 64 sigma itself is a mean over few samples (tiny tensors only)
  *     G3       sqrt(min(n, 4096) / 4096): as if errors were independent, up to where they are not
  */
+enum { TTT_GATE_ENOUGH = 4096 };
 double ttt_gate_weight(int gate, int64_t elements);
 
 /* A value of a gate and where it is; elements 0: nothing was read. */

@@ -66,6 +66,26 @@ $tame
 $tame
 ! below: white space
 EOF
+check 0 'the same, larger: large' <<EOF
+$canary
+= small [drop] nothing is changed
+$tame
+! below: white space
+! larger: large
+= large [drop] XQW without the norm bias
+- w[f] * xhat[f] + b[f];
++ w[f] * xhat[f];
+EOF
+check 1 'survived: small [drop]' <<EOF
+$canary
+= small [drop] nothing is changed
+$tame
+! below: white space
+! larger: large
+= large [drop] nothing is changed
+$tame
+! below: white space
+EOF
 check 1 'said to be equivalent, but its outputs are not' <<EOF
 $canary
 = liar [drop] XQW without the norm bias
@@ -122,6 +142,17 @@ EOF
 check 2 "an argument begins with" <<EOF
 = a [drop] with an argument that says nothing
 ! perhaps: so
+EOF
+check 2 "names no mutant of the corpus" <<EOF
+$canary
+= small [drop] nothing is changed
+$tame
+! below: white space
+! larger: nobody
+EOF
+check 2 "comes once, after" <<EOF
+$canary
+! larger: canary
 EOF
 check 2 "a line begins with one of" <<EOF
 nonsense

@@ -25,7 +25,8 @@ static void setup(void)
     table.version = TTT_CALIBRATION_VERSION;
     table.gates = TTT_GATES;
     table.tensors = TTT_TENSOR_COUNT;
-    table.margin = 1.5;
+    for (int i = 0; i < TTT_CALIBRATED_TYPES * TTT_GATES; i++)
+        table.margin[i / TTT_GATES][i % TTT_GATES] = 1.5;
     for (int types = 0; types < TTT_CALIBRATED_TYPES; types++)
         for (int d = 0; d < TTT_DIST_COUNT; d++)
             for (int size = 0; size < TTT_CLASS_COUNT; size++) {
@@ -69,6 +70,9 @@ START_TEST(threshold_is_margin_times_the_largest_reading)
     ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1025c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 12);
     ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1024c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
     ck_assert_double_eq(threshold(TTT_TYPES_F32, "b1h1n1025c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
+    table.margin[BFLOAT16][TTT_GATE_G2] = 2;
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1025c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 16);
+    ck_assert_double_eq(threshold(TTT_TYPES_F32, "b1h1n1025c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
 }
 END_TEST
 
@@ -99,14 +103,16 @@ START_TEST(few_elements_have_a_wider_threshold)
 }
 END_TEST
 
-START_TEST(bfloat16_may_do_what_float_may)
+/* 1 / 64 is what 4096 independent errors have. */
+START_TEST(a_mean_of_errors_may_be_that_of_independent_ones)
 {
     const int g3_row = TTT_GATE_G3 + TTT_LEVEL_ROW;
     table.cells[BFLOAT16][TTT_DIST_UNIT][TTT_CLASS_SHORT].most[TTT_XQW][g3_row] = 1e-9F;
-    table.cells[FLOAT][TTT_DIST_UNIT][TTT_CLASS_SHORT].most[TTT_XQW][TTT_GATE_G1 + TTT_LEVEL_ROW] = 4;
-    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, g3_row), 6 * 0x1p-16);
     table.cells[FLOAT][TTT_DIST_UNIT][TTT_CLASS_SHORT].most[TTT_XQW][g3_row] = 1e-9F;
-    ck_assert_double_lt(threshold(TTT_TYPES_F32, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, g3_row), 1e-8);
+    table.cells[BFLOAT16][TTT_DIST_UNIT][TTT_CLASS_SHORT].most[TTT_XQW][TTT_GATE_G1] = 1e-9F;
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, g3_row), 1.5 / 64);
+    ck_assert_double_eq(threshold(TTT_TYPES_F32, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, g3_row), 1.5 / 64);
+    ck_assert_double_lt(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, TTT_GATE_G1), 1e-8);
 }
 END_TEST
 
@@ -128,7 +134,7 @@ START_TEST(edited_and_stale_tables_are_refused)
     assert_refused("edited");
     table.cells[FLOAT][TTT_DIST_STRONG][TTT_CLASS_LONG].runs[TTT_XQW]++;
     assert_refused("edited");
-    table.margin = 2;
+    table.margin[BFLOAT16][TTT_GATE_G2] = 2;
     assert_refused("edited");
     table.checksum ^= 1;
     assert_refused("edited");
@@ -192,7 +198,7 @@ int main(void)
     tcase_add_test(tests, data_from_elsewhere_has_the_largest_of_all_distributions);
     tcase_add_test(tests, without_runs_there_is_no_threshold);
     tcase_add_test(tests, few_elements_have_a_wider_threshold);
-    tcase_add_test(tests, bfloat16_may_do_what_float_may);
+    tcase_add_test(tests, a_mean_of_errors_may_be_that_of_independent_ones);
     tcase_add_test(tests, edited_and_stale_tables_are_refused);
     tcase_add_test(tests, the_table_of_the_program_is_whole);
     tcase_add_test(tests, real_layers_are_calibrated);

@@ -52,6 +52,20 @@ static int number(struct session *s, const char *option, const char *text, int *
     return -1;
 }
 
+/* Every name that the corpus refers to is in it. */
+static int check_names(struct session *s)
+{
+    for (size_t i = 0; i < s->corpus.count; i++) {
+        const struct mutant *m = &s->corpus.list[i];
+        if (!m->larger || corpus_find(&s->corpus, m->larger))
+            continue;
+        snprintf(s->error, sizeof s->error, "%s:%d: %s: '! larger: %s' names no mutant of the corpus", m->path, m->line,
+                 m->name, TTT_QUOTE(m->larger));
+        return -1;
+    }
+    return 0;
+}
+
 static int parse(struct session *s, int argc, char **argv)
 {
     const char **const text[] = {&s->trial.build.srcdir,
@@ -94,6 +108,8 @@ static int parse(struct session *s, int argc, char **argv)
     for (int i = optind; i < argc; i++)
         if (corpus_read(&s->corpus, argv[i], s->error, sizeof s->error) != 0)
             return -1;
+    if (check_names(s) != 0)
+        return -1;
     return s->patches ? 0 : cases_read(&s->trial.cases, s->cases, s->error, sizeof s->error);
 }
 
@@ -145,6 +161,16 @@ static int controls(struct session *s)
     return EXIT_PASSED;
 }
 
+/* What is below resolution stands on its larger self, where this run has judged that: it was killed. */
+static void check_larger(const struct session *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        for (size_t j = 0; j < s->count && s->list[i]->larger; j++)
+            if (strcmp(s->list[j]->name, s->list[i]->larger) == 0 && s->outcomes[i].end == END_BELOW &&
+                s->outcomes[j].end != END_KILLED)
+                s->outcomes[i].end = END_SURVIVED;
+}
+
 static int run(struct session *s)
 {
     struct timespec start, end;
@@ -158,6 +184,7 @@ static int run(struct session *s)
         return status;
     struct score score = {s->list + s->canaries, s->outcomes + s->canaries, s->count - s->canaries, 0};
     pool_run(&s->trial, score.list, score.count, s->jobs, s->outcomes + s->canaries, tell);
+    check_larger(s);
     if (trial_clean_again(&s->trial, s->error, sizeof s->error) != 0) {
         printf("VOID: %s\n", s->error);
         return EXIT_FAILED;

@@ -54,6 +54,14 @@ static struct mutant *current(const struct reader *r)
     return count > 0 && list[count - 1].path == r->path ? &list[count - 1] : NULL;
 }
 
+const struct mutant *corpus_find(const struct corpus *corpus, const char *name)
+{
+    for (size_t i = 0; i < corpus->count; i++)
+        if (strcmp(corpus->list[i].name, name) == 0)
+            return &corpus->list[i];
+    return NULL;
+}
+
 /* "NAME [GROUP] ABOUT" */
 static int read_head(struct reader *r, const char *text)
 {
@@ -108,6 +116,12 @@ static int read_promise(struct reader *r, const char *text)
     struct mutant *m = current(r);
     if (!m)
         return refuse(r, "an argument ('!') needs a mutant ('=') before it");
+    if (strncmp(text, "larger: ", strlen("larger: ")) == 0) {
+        if (m->promise != PROMISE_BELOW || m->larger)
+            return refuse(r, "'! larger: NAME' comes once, after '! below: '");
+        m->larger = strdup(text + strlen("larger: "));
+        return m->larger ? 0 : out_of_memory(r);
+    }
     if (m->argument)
         return append(r, &m->argument, text, 0);
     const char *argument = strstr(text, ": ");
@@ -185,6 +199,7 @@ void corpus_free(struct corpus *corpus)
         free(m->group);
         free(m->about);
         free(m->argument);
+        free(m->larger);
     }
     free(corpus->list);
     *corpus = (struct corpus){.list = NULL};

@@ -76,6 +76,8 @@ static void print_alive(FILE *out, const struct mutant *m, const struct outcome 
         fprintf(out, "    its outputs on all cases are those of the clean build, bit by bit\n");
     if (o->end == END_BELOW)
         fprintf(out, "    %s\n", m->argument);
+    if (m->larger)
+        fprintf(out, "    the same, larger: %s%s\n", m->larger, o->end == END_SURVIVED ? ", lives too" : "");
 }
 
 void score_print(FILE *out, const struct score *score)
