@@ -41,6 +41,7 @@ static const struct ttt_suite_entry standard[] = {
     {"b1h2n320c64f64d256g99 eps=1e-6 dist=unit seed=25", "G > NC", BOTH},
     {"b1h2n320c64f64d256g4 eps=1e-6 dist=unit seed=25 state_grads=0", "no upstream gradients of the state", BOTH},
     {"b1h3n33c5f7d11g3 eps=1e-6 dist=unit seed=26", "sizes that no tile divides", BOTH},
+    {"b1h2n192c64f64d256g2 eps=1e-1 dist=unit seed=33", "an eps that the output's norm sees, too", BOTH},
     {"b1h6n384c64f64d256g2 eps=0 dist=exact seed=27", "no rounding, six mini-batches", BOTH},
     {"b1h5n257c64f64d256g4 eps=0 dist=exact seed=28", "no rounding, a tail of one row", BOTH},
     {"b1h3n150c64f128d512g1 eps=0 dist=exact seed=29", "no rounding, F = 128", BOTH},
