@@ -42,15 +42,12 @@ static const char *const types_name[TTT_CALIBRATED_TYPES] = {"float", "bfloat16"
 
 enum { SHAPES = sizeof shapes[0] / sizeof shapes[0][0], MAX_JOBS = 64 };
 
-/* For the tails, which single elements, rows and tiles have, and float candidates everywhere: twice the largest.  The
- * errors of whole tensors and heads of bfloat16 candidates scatter little, and are where an operand that is rounded
- * once more, or a constant that is a little off, shows: half as much again. `make false-alarms` says what that leaves.
- */
+/* For the tails, which single elements, sums of signed errors and float candidates have: twice the largest.  The mean
+ * squares of bfloat16 candidates scatter less, and are where an operand that is rounded once more, a constant that is a
+ * little off or a fault of 2^-4 in one tile shows: half as much again.  `make false-alarms` says what that leaves. */
 static double margin_of(int by_types, int gate)
 {
-    return by_types == TTT_TYPES_BF16 - TTT_TYPES_F32 && (gate == TTT_GATE_G1 || gate == TTT_GATE_G1 + TTT_LEVEL_HEAD)
-               ? 1.5
-               : 2;
+    return by_types == TTT_TYPES_BF16 - TTT_TYPES_F32 && gate < TTT_GATE_G2 ? 1.5 : 2;
 }
 
 /* What one process found. */

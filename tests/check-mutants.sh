@@ -163,6 +163,22 @@ check 2 'the corpus has no canary' <<EOF
 $tame
 EOF
 
+# A relative fault of 2^-4 in one tile of 16 x 16, or in one row, of one head in one mini-batch is found, and where.
+planted() { # CASE FAULT TENSOR PLACE
+    "$builddir/ttt-verify" --quiet --case "$1" --candidate "$builddir/tests/mutants/fault.so:$2,size=0.0625" \
+        >"$scratch/planted" 2>&1
+    [ $? -eq 1 ] || fail "$2 is not found in $1"
+    grep "^  $3: G1" "$scratch/planted" | grep -q -F -e "at [batch 0, head 1, mini-batch 1, $4]" ||
+        fail "$2 is not located in $1: $(cat "$scratch/planted")"
+}
+for distribution in unit strong; do
+    for shape in b1h2n192c64f64d256g2 b1h2n1024c64f64d256g4; do
+        case_text="$shape dist=$distribution seed=3"
+        planted "$case_text" tensor=grad_L_XK,scope=tile grad_L_XK 'tile of rows 0 and columns 32 on'
+        planted "$case_text" tensor=XQW,scope=row XQW 'row 3'
+    done
+done
+
 # Every patch of the corpus still applies.
 "$builddir/tests/mutants/check-mutants" --patches --srcdir "$srcdir" "$srcdir"/tests/mutants/*.mutants >"$scratch/stale" ||
     fail "patches that ref/ has left behind: $(cat "$scratch/stale")"

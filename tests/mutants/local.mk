@@ -58,7 +58,8 @@ fault_sources = \
 	tests/mutants/fault.c harness/shapes.c harness/tensor_table.c harness/text.c \
 	ref/blas_kernels.c ref/blas_threads.c ref/ref_bf16.c ref/shape.c ref/status.c
 tests/mutants/fault.so: $(fault_sources)
-	$(AM_V_CCLD)$(mutants_cc) -O2 -shared $(AM_CPPFLAGS) $(fault_sources:%=$(top_srcdir)/%) -o $@ $(mutants_libs)
+	$(AM_V_CCLD)$(mutants_cc) -O2 -shared -ffunction-sections -Wl,--gc-sections,-z,defs $(AM_CPPFLAGS) \
+	    $(fault_sources:%=$(top_srcdir)/%) -o $@ $(mutants_libs)
 
 POWER_SEEDS = 100
 power-curves: tests/mutants/power-curves$(EXEEXT) tests/mutants/fault.so ttt-verify$(EXEEXT)
@@ -80,5 +81,5 @@ compare-criteria: tests/mutants/judge-criteria$(EXEEXT) tests/mutants/fault.so
 .PHONY: compare-criteria
 
 check_scripts += tests/check-mutants.sh
-tests/check-mutants.log: tests/mutants/check-mutants$(EXEEXT)
+tests/check-mutants.log: tests/mutants/check-mutants$(EXEEXT) tests/mutants/fault.so
 AM_TESTS_ENVIRONMENT += MUTANTS_CC='$(mutants_cc)'; MUTANTS_LIBS='$(mutants_libs)'; export MUTANTS_CC MUTANTS_LIBS;
