@@ -124,6 +124,15 @@ $tame
 $tame
 EOF
 
+# The usual criteria are asked where they are wanted: each of the seven has a digit.
+check 0 'mutants: 1 killed' --criteria "$builddir/tests/mutants/judge-criteria" --json "$scratch/criteria.json" <<EOF
+$canary
+= output.b.drop [drop] XQW without the norm bias
+- w[f] * xhat[f] + b[f];
++ w[f] * xhat[f];
+EOF
+grep -q '"criteria": "[01]\{7\}"' "$scratch/criteria.json" || fail 'the usual criteria say nothing'
+
 # A corpus that cannot be read.
 check 2 'a mutant begins with' <<EOF
 = nameless

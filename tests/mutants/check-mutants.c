@@ -75,7 +75,8 @@ static int parse(struct session *s, int argc, char **argv)
                                  &s->trial.build.libs,
                                  &s->cases,
                                  &s->only,
-                                 &s->json};
+                                 &s->json,
+                                 &s->trial.criteria};
     static const struct option options[] = {{"srcdir", required_argument, NULL, 0},
                                             {"work", required_argument, NULL, 1},
                                             {"verify", required_argument, NULL, 2},
