@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Twin of gpu/ptx/device.cuh.
+ */
+#ifndef TTT_GPU_PTX_DEVICE_CUH
+#define TTT_GPU_PTX_DEVICE_CUH
+
+#include <cstdint>
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#define TTT_DEVICE inline
+
+namespace ttt_gpu
+{
+
+TTT_DEVICE uint32_t shared_address(const void *object)
+{
+    return emulated::shared_address(object);
+}
+
+} // namespace ttt_gpu
+
+#endif
