@@ -1,7 +1,7 @@
 dnl SPDX-License-Identifier: MIT
 dnl
-dnl TTT_PROG_CXX17: the C++ compiler serves one purpose here, to prove that the public headers are C++17.  Sets CXX17 to
-dnl the command, or to nothing where there is none.
+dnl TTT_PROG_CXX17: the C++ compiler proves that the public headers are C++17, and compiles the kernels for the emulated
+dnl device (tests/gpu/emulated).  Sets CXX17 to the command, or to nothing where there is none, and HAVE_CXX17.
 AC_DEFUN([TTT_PROG_CXX17], [
 AC_MSG_CHECKING([for C++17])
 AC_LANG_PUSH([C++])
@@ -13,6 +13,7 @@ CXX=$ttt_save_CXX
 AC_LANG_POP([C++])
 AC_MSG_RESULT([${CXX17:-no}])
 AC_SUBST([CXX17])
+AM_CONDITIONAL([HAVE_CXX17], [test -n "$CXX17"])
 ])
 
 dnl TTT_ENABLE_WERROR: --enable-werror, for developers and continuous integration.

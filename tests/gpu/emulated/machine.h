@@ -2,8 +2,8 @@
  *
  * A machine that runs CUDA kernels on the CPU, for tests: what the emulated instructions and the language need of it.
  *
- * Every CUDA thread is a fiber.  One thread of the host runs all fibers of a cluster, switching only where one must wait;
- * clusters are independent and run in parallel.  Shared memory starts as NaNs; asynchronous copies poison their
+ * Every CUDA thread is a fiber.  One thread of the host runs all fibers of a cluster, switching only where one must
+ * wait; clusters are independent and run in parallel.  Shared memory starts as NaNs; asynchronous copies poison their
  * destination until they land; products (wgmma) poison their accumulators until they are waited for, and fail if an
  * operand changes under them.  A fault (a deadlock, a misused barrier, ...) is told on stderr, ends the launch, and is
  * the runtime's error from then on, as on a device.
@@ -47,10 +47,11 @@ struct Seen {
     uint3 thread_index, block_index;
 };
 struct Thread;
-extern thread_local Seen *self;
+extern __thread Seen *self;
 
 /* In which order threads run, and when asynchronous stores and copies land: 0: in order, at once; 1: in order, as late
- * as can be; from 2 on: at random, by this seed.  A right kernel gives the same bits under all. */
+ * as can be; from 2 on: at random, by this seed.  A right kernel gives the same bits under all.  At the start the
+ * environment's TTT_EMULATED_SCHEDULE, or 1. */
 extern unsigned schedule;
 
 /* The first statement of every kernel, put there by the translation. */
@@ -62,6 +63,8 @@ bool run(const std::function<void()> &kernel, dim3 grid, dim3 block, unsigned cl
 /* Shared memory of the block: the dynamic part, and variables, by the place of their declaration. */
 unsigned char *dynamic_shared();
 void *shared_variable(const char *file, int line, size_t bytes, size_t alignment);
+
+[[noreturn]] void trap();
 
 /* Warps. */
 int lane();

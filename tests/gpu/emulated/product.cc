@@ -58,7 +58,8 @@ static void read_operand(uint16_t (&x)[ROWS][LENGTH], bool by_k, uint64_t descri
                 fault("a product reads %u, which thread %d stored, without a proxy fence since", address - SHARED_BASE,
                       mark.writer->index);
             for (int e = 0; e < 8; e++)
-                (by_k ? x[down ? k : k + e][down ? row + e : row] : x[down ? row + e : row][down ? k : k + e]) = chunk[e];
+                (by_k ? x[down ? k : k + e][down ? row + e : row] : x[down ? row + e : row][down ? k : k + e]) =
+                    chunk[e];
         }
 }
 

@@ -104,10 +104,10 @@ cudaError_t cudaGetDevice(int *device)
 
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int)
 {
-    *value = attribute == cudaDevAttrComputeCapabilityMajor   ? 9
-             : attribute == cudaDevAttrMultiProcessorCount    ? 132
-             : attribute == cudaDevAttrL2CacheSize            ? 50 << 20
-                                                              : 0;
+    *value = attribute == cudaDevAttrComputeCapabilityMajor ? 9
+             : attribute == cudaDevAttrMultiProcessorCount  ? 132
+             : attribute == cudaDevAttrL2CacheSize          ? 50 << 20
+                                                            : 0;
     return cudaSuccess;
 }
 

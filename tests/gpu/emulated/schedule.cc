@@ -4,10 +4,10 @@
  */
 #include "state.h"
 #include <atomic>
-#include <cuda_runtime.h>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <cuda_runtime.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 #if defined(__SANITIZE_ADDRESS__)
@@ -17,13 +17,19 @@
 #define SANITIZED 0
 #endif
 
-thread_local dim3 blockDim, gridDim;
+__thread dim3 blockDim, gridDim;
 
 namespace emulated
 {
 
-unsigned schedule;
-thread_local Seen *self;
+static unsigned asked_schedule()
+{
+    const char *asked = getenv("TTT_EMULATED_SCHEDULE");
+    return asked ? (unsigned)strtoul(asked, nullptr, 10) : 1;
+}
+
+unsigned schedule = asked_schedule();
+__thread Seen *self;
 
 static constexpr size_t STACK_BYTES = SANITIZED ? 512 << 10 : 128 << 10;
 static constexpr size_t PAGE = 4096;
@@ -205,8 +211,8 @@ static void need_fibers(size_t count)
             start_fiber(fiber);
     m.faulted = false;
     while (m.fibers.size() < count) {
-        void *stack =
-            mmap(nullptr, STACK_BYTES + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        void *stack = mmap(nullptr, STACK_BYTES + PAGE, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (stack == MAP_FAILED || mprotect(stack, PAGE, PROT_NONE)) {
             perror("the stack of an emulated thread");
             abort();
@@ -387,6 +393,11 @@ void fault(const char *format, ...)
     va_end(arguments);
     machine.faulted = true;
     go_home(me);
+}
+
+void trap()
+{
+    fault("trap");
 }
 
 std::string text(const char *format, ...)

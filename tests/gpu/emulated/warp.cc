@@ -77,8 +77,7 @@ void store_matrix(uint32_t row_address, const uint32_t *v, int matrices, bool tr
         for (int lane = 0; lane < WARP; lane++)
             for (int e = 0; e < 2; e++) {
                 const int row = lane / 4, column = lane % 4 * 2 + e;
-                (transposed ? matrix[column][row] : matrix[row][column]) =
-                    (uint16_t)(warp.matrix[lane][k] >> (16 * e));
+                (transposed ? matrix[column][row] : matrix[row][column]) = (uint16_t)(warp.matrix[lane][k] >> (16 * e));
             }
         for (int row = 0; row < 8; row++)
             store_shared(warp.address[8 * k + row], matrix[row], 16);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The CUDA language and runtime for the emulated device: what gpu/ and its tests use of them.  Device memory is memory of
- * the host that cudaMalloc knows; launches run to their end before they return, unless their stream is being captured.
+ * The CUDA language and runtime for the emulated device: what gpu/ and its tests use of them.  Device memory is memory
+ * of the host that cudaMalloc knows; launches run to their end before they return, unless their stream is being
+ * captured.
  */
 #ifndef TTT_EMULATED_CUDA_RUNTIME_H
 #define TTT_EMULATED_CUDA_RUNTIME_H
@@ -17,7 +18,7 @@
 #define __device__
 #define __host__
 #define __forceinline__ inline
-#define __noinline__ __attribute__((noinline))
+#define __noinline__    __attribute__((noinline))
 #define __restrict__ __restrict
 #define __grid_constant__
 #define __launch_bounds__(...)
@@ -25,8 +26,8 @@
 #define __align__(bytes) alignas(bytes)
 
 #define threadIdx (emulated::self->thread_index)
-#define blockIdx (emulated::self->block_index)
-extern thread_local dim3 blockDim, gridDim; /* no macros: configurations have members of these names */
+#define blockIdx  (emulated::self->block_index)
+extern __thread dim3 blockDim, gridDim; /* no macros: configurations have members of these names */
 
 static inline float4 make_float4(float x, float y, float z, float w)
 {
@@ -103,6 +104,11 @@ static inline void __syncwarp(unsigned mask = 0xffffffff)
 static inline void __syncthreads()
 {
     emulated::sync_block();
+}
+
+[[noreturn]] static inline void __trap()
+{
+    emulated::trap();
 }
 
 /* ---------------------------------------------------------------------------------------------- runtime */

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+# The kernels and their tests on an emulated device, by the C++ compiler alone: no CUDA, no GPU.  gpu/ and the tests are
+# translated into a tree of their own, in which each header of gpu/ptx/ is its twin from tests/gpu/emulated/ptx/.
+
+emulated = tests/gpu/emulated
+emulated_headers = \
+	$(emulated)/machine.h $(emulated)/state.h \
+	$(emulated)/cuda/cuda.h $(emulated)/cuda/cuda_bf16.h $(emulated)/cuda/cuda_fp16.h $(emulated)/cuda/cuda_runtime.h
+emulated_twins = \
+	$(emulated)/ptx/barrier.cuh $(emulated)/ptx/copy.cuh $(emulated)/ptx/device.cuh $(emulated)/ptx/math.cuh \
+	$(emulated)/ptx/wgmma.cuh
+emulated_sources = \
+	$(emulated)/barrier.cc $(emulated)/copy.cc $(emulated)/product.cc $(emulated)/runtime.cc $(emulated)/schedule.cc \
+	$(emulated)/warp.cc
+emulated_translated = \
+	$(gpu_headers) $(gpu_sources) tests/gpu/cases.h tests/gpu/check.h tests/gpu/accuracy.cu tests/gpu/cases.cu \
+	tests/gpu/forward.cu tests/gpu/refusals.cu tests/gpu/rooms.cu $(emulated)/faults.cu $(emulated)/small.cu
+EXTRA_DIST += \
+	$(emulated_headers) $(emulated_twins) $(emulated_sources) $(emulated)/faults.cu $(emulated)/small.cu \
+	$(emulated)/translate.awk \
+	tests/gpu/check-emulated.sh
+
+if HAVE_CXX17
+emulated_programs = \
+	tests/gpu/emulated-accuracy tests/gpu/emulated-faults tests/gpu/emulated-forward tests/gpu/emulated-refusals \
+	tests/gpu/emulated-rooms tests/gpu/emulated-small
+check_DATA = $(emulated_programs)
+TESTS += tests/gpu/check-emulated.sh
+CLEANFILES += $(emulated_programs) $(emulated)/*.o
+mostlyclean-local:
+	rm -rf $(emulated)/tree
+
+emulated_tree = $(emulated)/tree
+emulated_compile = $(CXX17) $(CXXFLAGS) $(SANITIZE_CFLAGS) $(OPENMP_CFLAGS) -Wall -Wextra -fno-strict-aliasing \
+	-U_FORTIFY_SOURCE -I$(top_srcdir)/include -I$(top_srcdir)/$(emulated) -I$(top_srcdir)/$(emulated)/cuda
+emulated_link = $(LIBTOOL) $(AM_V_lt) --tag=CXX --mode=link $(CXX) $(CXXFLAGS) $(SANITIZE_CFLAGS) $(OPENMP_CFLAGS)
+
+$(emulated_tree)/stamp: $(emulated)/translate.awk $(emulated_translated) $(emulated_twins)
+	$(AM_V_GEN)rm -rf $(emulated_tree) && \
+	for file in $(emulated_translated); do \
+	    case $$file in gpu/ptx/*) from=$(emulated)/ptx/$${file##*/} ;; *) from=$$file ;; esac; \
+	    $(MKDIR_P) $(emulated_tree)/$${file%/*} && \
+	    $(AWK) -v name=$(top_srcdir)/$$from -f $(top_srcdir)/$(emulated)/translate.awk $(top_srcdir)/$$from \
+	        >$(emulated_tree)/$${file%.cu}$$(case $$file in *.cu) echo .cc ;; esac) || exit 1; \
+	done && echo translated >$@
+
+emulated_machine = \
+	$(emulated)/barrier.o $(emulated)/copy.o $(emulated)/product.o $(emulated)/runtime.o $(emulated)/schedule.o \
+	$(emulated)/warp.o
+$(emulated_machine): $(emulated)/%.o: $(top_srcdir)/$(emulated)/%.cc $(emulated_headers)
+	@$(MKDIR_P) $(emulated)
+	$(AM_V_GEN)$(emulated_compile) $(WARN_CFLAGS) -c $< -o $@
+
+# What nvcc understands and g++ does not is no fault of the kernels: unrolling, the ABI of aligned parameters.
+emulated_kernels = $(emulated)/gpu-api.o $(emulated)/gpu-forward.o $(emulated)/gpu-tensor_map.o
+emulated_tests = \
+	$(emulated)/test-accuracy.o $(emulated)/test-cases.o $(emulated)/test-forward.o $(emulated)/test-refusals.o \
+	$(emulated)/test-rooms.o
+emulated_translate = $(emulated_compile) -Wno-unknown-pragmas -Wno-psabi -Wno-missing-field-initializers
+$(emulated_kernels): $(emulated)/gpu-%.o: $(emulated_tree)/stamp $(emulated_headers)
+	$(AM_V_GEN)$(emulated_translate) -c $(emulated_tree)/gpu/$*.cc -o $@
+$(emulated_tests): $(emulated)/test-%.o: $(emulated_tree)/stamp $(emulated_headers)
+	$(AM_V_GEN)$(emulated_translate) -c $(emulated_tree)/tests/gpu/$*.cc -o $@
+$(emulated)/test-faults.o $(emulated)/test-small.o: $(emulated)/test-%.o: $(emulated_tree)/stamp $(emulated_headers)
+	$(AM_V_GEN)$(emulated_translate) -c $(emulated_tree)/$(emulated)/$*.cc -o $@
+
+tests/gpu/emulated-faults: $(emulated)/test-faults.o $(emulated_machine)
+	$(AM_V_GEN)$(emulated_link) -o $@ $(emulated)/test-faults.o $(emulated_machine)
+tests/gpu/emulated-refusals tests/gpu/emulated-rooms: tests/gpu/emulated-%: $(emulated)/test-%.o $(emulated_kernels) $(emulated_machine)
+	$(AM_V_GEN)$(emulated_link) -o $@ $(emulated)/test-$*.o $(emulated_kernels) $(emulated_machine)
+tests/gpu/emulated-accuracy tests/gpu/emulated-forward tests/gpu/emulated-small: tests/gpu/emulated-%: \
+    $(emulated)/test-%.o $(emulated)/test-cases.o $(emulated_kernels) $(emulated_machine) ref/libttt_ref.la
+	$(AM_V_GEN)$(emulated_link) -o $@ $(emulated)/test-$*.o $(emulated)/test-cases.o $(emulated_kernels) \
+	    $(emulated_machine) ref/libttt_ref.la $(OPENBLAS_LIBS)
+endif
