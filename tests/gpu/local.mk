@@ -52,7 +52,7 @@ $(emulated_machine): $(emulated)/%.o: $(top_srcdir)/$(emulated)/%.cc $(emulated_
 	$(AM_V_GEN)$(emulated_compile) $(WARN_CFLAGS) -c $< -o $@
 
 # What nvcc understands and g++ does not is no fault of the kernels: unrolling, the ABI of aligned parameters.
-emulated_kernels = $(emulated)/gpu-api.o $(emulated)/gpu-forward.o $(emulated)/gpu-tensor_map.o
+emulated_kernels = $(gpu_sources:gpu/%.cu=$(emulated)/gpu-%.o)
 emulated_tests = \
 	$(emulated)/test-accuracy.o $(emulated)/test-cases.o $(emulated)/test-forward.o $(emulated)/test-refusals.o \
 	$(emulated)/test-rooms.o

@@ -121,7 +121,28 @@ void store_async(uint32_t to, const void *v, int bytes, uint32_t barrier)
     block.cluster->flights.push_back(flight);
 }
 
-/* ---------------------------------------------------------------------------------------------- tensor copies */
+/* ---------------------------------------------------------------------------------------------- copies */
+
+/* Sends a copy to the own block on its way. */
+static void depart(Flight &flight, void *to, const void *barrier)
+{
+    flight.to = current().block;
+    flight.offset = offset_of(to);
+    flight.barrier = &remote_mbarrier(*flight.to, offset_of(barrier));
+    memset(at_address(SHARED_BASE + flight.offset, (size_t)flight.bytes, "a copy"), POISON, (size_t)flight.bytes);
+    flight.to->cluster->flights.push_back(flight);
+}
+
+void bulk_copy(void *to, const void *global, int bytes, const void *barrier)
+{
+    if (bytes <= 0 || bytes % 16 || (uintptr_t)global % 16 || offset_of(to) % 16)
+        fault("a copy of %d bytes to %u: all must be multiples of 16", bytes, offset_of(to));
+    Flight flight = {};
+    flight.kind = Flight::BULK;
+    flight.bytes = bytes;
+    flight.from = global;
+    depart(flight, to, barrier);
+}
 
 /* What the opaque words of a tensor map hold here. */
 struct Map {
@@ -163,22 +184,17 @@ static uint32_t swizzle(uint32_t at)
 
 void tensor_copy(void *to, const CUtensorMap *map, const int *at, const void *barrier)
 {
-    Block &block = *current().block;
     Flight flight = {};
     Map m;
     memcpy(&m, map->opaque, sizeof m);
-    flight.to = &block;
-    flight.offset = offset_of(to);
+    const uint32_t offset = offset_of(to), multiple = m.swizzled ? 1024 : 128;
+    if (offset % multiple)
+        fault("a tensor copy to %u: a multiple of %u is needed", offset, multiple);
+    flight.kind = Flight::TENSOR;
     flight.bytes = (int)(m.box[0] * m.box[1] * m.box[2] * 2);
-    flight.barrier = &remote_mbarrier(block, offset_of(barrier));
-    flight.tensor = true;
     memcpy(flight.map, map->opaque, sizeof flight.map);
     memcpy(flight.at, at, sizeof flight.at);
-    if (flight.offset % (m.swizzled ? 1024 : 128))
-        fault("a tensor copy to %u: a multiple of %d is needed", flight.offset, m.swizzled ? 1024 : 128);
-    memset(at_address(SHARED_BASE + flight.offset, (size_t)flight.bytes, "a tensor copy"), POISON,
-           (size_t)flight.bytes);
-    block.cluster->flights.push_back(flight);
+    depart(flight, to, barrier);
 }
 
 static void land_tensor(const Flight &flight)
@@ -205,10 +221,11 @@ static void land_tensor(const Flight &flight)
 /* Bytes arrive, and are counted. */
 void land(const Flight &flight)
 {
-    if (flight.tensor)
+    if (flight.kind == Flight::TENSOR)
         land_tensor(flight);
     else
-        memcpy(flight.to->shared + flight.offset, flight.data, (size_t)flight.bytes);
+        memcpy(flight.to->shared + flight.offset, flight.kind == Flight::BULK ? flight.from : flight.data,
+               (size_t)flight.bytes);
     for (int k = 0; k < flight.bytes; k += 16)
         flight.to->marks[(flight.offset + (uint32_t)k) / 16] = Mark();
     complete_bytes(mbarrier_at(*flight.to, flight.barrier->offset), flight.bytes);

@@ -92,6 +92,7 @@ void store_shared(uint32_t to, const void *v, int bytes);
 void store_async(uint32_t to, const void *v, int bytes, uint32_t barrier);
 bool tensor_map_encode(CUtensorMap *map, const void *data, int rank, const uint64_t *sizes, const uint64_t *strides,
                        const uint32_t *box, bool swizzled);
+void bulk_copy(void *to, const void *global, int bytes, const void *barrier);
 void tensor_copy(void *to, const CUtensorMap *map, const int *at, const void *barrier);
 
 /* Products: one of 64 x (2 registers) x 16. */

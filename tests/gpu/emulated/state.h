@@ -121,14 +121,15 @@ struct Block {
     std::deque<Mbarrier> mbarriers;
 };
 
-/* Bytes on their way. */
+/* Bytes on their way: of a store, of a copy, or of a copy through a tensor map, which read late. */
 struct Flight {
+    enum { STORE, BULK, TENSOR } kind;
     Block *to;
     uint32_t offset;
-    unsigned char data[16];
     int bytes;
     const Mbarrier *barrier;
-    bool tensor;
+    unsigned char data[16];
+    const void *from;
     uint64_t map[16];
     int at[3];
 };

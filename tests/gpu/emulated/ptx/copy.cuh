@@ -21,6 +21,11 @@ TTT_DEVICE void tensor_copy(void *to, const CUtensorMap *map, int column, int ro
     emulated::tensor_copy(to, map, at, barrier);
 }
 
+TTT_DEVICE void bulk_copy(void *to, const void *global, int bytes, uint64_t *barrier)
+{
+    emulated::bulk_copy(to, global, bytes, barrier);
+}
+
 TTT_DEVICE void prefetch_l2(const void *)
 {
 }

@@ -14,6 +14,11 @@
 namespace ttt_gpu
 {
 
+TTT_DEVICE int thread_now()
+{
+    return (int)threadIdx.x;
+}
+
 TTT_DEVICE uint32_t shared_address(const void *object)
 {
     return emulated::shared_address(object);

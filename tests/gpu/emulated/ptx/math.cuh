@@ -40,6 +40,11 @@ TTT_DEVICE uint32_t pack_f16(float low, float high)
     return (uint32_t)__float2half_rn(high).bits << 16 | __float2half_rn(low).bits;
 }
 
+TTT_DEVICE float2 unpack_f16(uint32_t pair)
+{
+    return {__half2float({(uint16_t)pair}), __half2float({(uint16_t)(pair >> 16)})};
+}
+
 template <int REGISTERS> TTT_DEVICE void registers_grow()
 {
     static_assert(REGISTERS >= 24 && REGISTERS <= 256 && REGISTERS % 8 == 0, "what the instruction takes");
