@@ -5,8 +5,7 @@
 #ifndef TTT_EMULATED_CUDA_BF16_H
 #define TTT_EMULATED_CUDA_BF16_H
 
-#include "cuda_runtime.h"
-#include <cmath>
+#include "cuda_fp16.h"
 
 struct __nv_bfloat16 {
     uint16_t bits;

@@ -8,6 +8,7 @@
 #define TTT_EMULATED_CUDA_RUNTIME_H
 
 #include "../machine.h"
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -28,6 +29,9 @@
 #define threadIdx (emulated::self->thread_index)
 #define blockIdx  (emulated::self->block_index)
 extern __thread dim3 blockDim, gridDim; /* no macros: configurations have members of these names */
+
+using std::max;
+using std::min;
 
 static inline float4 make_float4(float x, float y, float z, float w)
 {
