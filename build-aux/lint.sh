@@ -9,7 +9,7 @@ failed=0
 tracked() { git ls-files -z -- "$@"; }
 
 echo 'lint: clang-format'
-tracked '*.c' '*.h' '*.cu' '*.cuh' | xargs -0 -r clang-format-14 --dry-run -Werror || failed=1
+tracked '*.c' '*.h' '*.cc' '*.cu' '*.cuh' | xargs -0 -r clang-format-14 --dry-run -Werror || failed=1
 
 echo 'lint: clang-tidy'
 # clang-tidy counts suppressed warnings on stderr; findings and compile errors go to stdout.
@@ -26,7 +26,7 @@ echo 'lint: mandoc'
 tracked 'man/*.[1-9]' | xargs -0 -r mandoc -Tlint -W warning || failed=1
 
 echo 'lint: license lines'
-if git grep -LE 'SPDX-License-Identifier: MIT' -- '*.[ch]' '*.cu' '*.cuh' '*.sh' '*.mk' '*.m4' '*.ac' '*.am' '*.awk'; then
+if git grep -LE 'SPDX-License-Identifier: MIT' -- '*.[ch]' '*.cc' '*.cu' '*.cuh' '*.sh' '*.mk' '*.m4' '*.ac' '*.am' '*.awk'; then
     echo 'these have no line "SPDX-License-Identifier: MIT"'
     failed=1
 fi

@@ -20,7 +20,8 @@ exits="$word(exit|_exit|_Exit|quick_exit|abort|assert|errx?|raise)[[:blank:]]*\\
 reads="$word(getenv|secure_getenv|setenv|unsetenv|putenv|environ)([^[:alnum:]_]|\$)"
 
 for floor in include ref gpu harness tests fuzz examples; do
-    [ ! -d $floor ] || find $floor -type f -name '*.[ch]' -o -type f -name '*.cu' -o -type f -name '*.cuh'
+    [ ! -d $floor ] || find $floor -type f -name '*.[ch]' -o -type f -name '*.cc' -o -type f -name '*.cu' \
+        -o -type f -name '*.cuh'
 done | sort | xargs -r awk -f "$here/strip-comments.awk" >"$scratch/code"
 
 # FILE:LINE:text of the code, or of its #include lines, below the given floors.
