@@ -7,20 +7,20 @@ gpu_headers = \
 	gpu/ptx/barrier.cuh gpu/ptx/copy.cuh gpu/ptx/device.cuh gpu/ptx/math.cuh gpu/ptx/wgmma.cuh \
 	gpu/rooms/gelu.cuh gpu/rooms/load.cuh gpu/rooms/matmul.cuh gpu/rooms/norm.cuh gpu/rooms/reduce.cuh \
 	gpu/rooms/store.cuh gpu/rooms/update.cuh
-gpu_sources = gpu/api.cu gpu/forward.cu gpu/tensor_map.cu
+gpu_sources = gpu/api.cu gpu/forward.cu gpu/peak.cu gpu/tensor_map.cu
 gpu_test_sources = \
-	tests/gpu/accuracy.cu tests/gpu/cases.cu tests/gpu/forward.cu tests/gpu/refusals.cu tests/gpu/rooms.cu \
-	tests/gpu/speed.cu
+	tests/gpu/accuracy.cu tests/gpu/cases.cu tests/gpu/forward.cu tests/gpu/refusals.cu tests/gpu/rooms.cu
 EXTRA_DIST += $(gpu_headers) $(gpu_sources) $(gpu_test_sources) tests/gpu/cases.h tests/gpu/check.h \
 	tests/gpu/check-code.sh
 
 if HAVE_CUDA
-gpu_objects = gpu/api.o gpu/forward.o gpu/tensor_map.o
+gpu_objects = gpu/api.o gpu/forward.o gpu/peak.o gpu/tensor_map.o
 gpu_compile = $(NVCC) $(NVCCFLAGS) -std=c++17 -I$(top_srcdir)/include
 
 gpulibdir = $(libdir)
 gpulib_DATA = gpu/libttt_gpu.a
-CLEANFILES += gpu/libttt_gpu.a $(gpu_objects) gpu/api.ptxas gpu/forward.ptxas gpu/tensor_map.ptxas
+CLEANFILES += gpu/libttt_gpu.a $(gpu_objects) gpu/api.ptxas gpu/forward.ptxas gpu/peak.ptxas \
+	gpu/tensor_map.ptxas
 
 # What the assembler says about registers, spills and serialised products is kept for tests/gpu/check-code.sh.
 $(gpu_objects): gpu/%.o: $(top_srcdir)/gpu/%.cu $(gpu_headers)
@@ -33,33 +33,37 @@ gpu/libttt_gpu.a: $(gpu_objects)
 # Tests: those that need a GPU say so and are skipped.
 gpu_tests = tests/gpu/refusals tests/gpu/rooms tests/gpu/forward tests/gpu/accuracy
 TESTS += tests/gpu/check-code.sh $(gpu_tests)
-CLEANFILES += $(gpu_tests) tests/gpu/speed tests/gpu/*.o tests/gpu/.libs/*
+CLEANFILES += $(gpu_tests) tests/gpu/*.o tests/gpu/.libs/*
 
 # Device code by nvcc, the link by the C++ compiler, which libtool understands; the CUDA runtime goes in.
 gpu_runtime = $(CUDA_LIBS:-lcudart=-lcudart_static) -lrt -ldl -lpthread
 gpu_link = $(LIBTOOL) $(AM_V_lt) --tag=CXX --mode=link $(CXX) $(CXXFLAGS) $(OPENMP_CFLAGS)
 
-tests/gpu/accuracy.o tests/gpu/cases.o tests/gpu/forward.o tests/gpu/refusals.o tests/gpu/rooms.o tests/gpu/speed.o: \
+tests/gpu/accuracy.o tests/gpu/cases.o tests/gpu/forward.o tests/gpu/refusals.o tests/gpu/rooms.o: \
     tests/gpu/%.o: $(top_srcdir)/tests/gpu/%.cu $(top_srcdir)/tests/gpu/cases.h $(top_srcdir)/tests/gpu/check.h \
     $(gpu_headers)
 	@$(MKDIR_P) tests/gpu
 	$(AM_V_GEN)$(gpu_compile) -c $< -o $@
 
-tests/gpu/refusals tests/gpu/rooms tests/gpu/speed: tests/gpu/%: tests/gpu/%.o gpu/libttt_gpu.a
+tests/gpu/refusals tests/gpu/rooms: tests/gpu/%: tests/gpu/%.o gpu/libttt_gpu.a
 	$(AM_V_GEN)$(gpu_link) -o $@ $< gpu/libttt_gpu.a $(gpu_runtime)
 
 tests/gpu/forward tests/gpu/accuracy: tests/gpu/%: tests/gpu/%.o tests/gpu/cases.o gpu/libttt_gpu.a ref/libttt_ref.la
 	$(AM_V_GEN)$(gpu_link) -o $@ $< tests/gpu/cases.o gpu/libttt_gpu.a ref/libttt_ref.la $(OPENBLAS_LIBS) $(gpu_runtime)
 
-check-gpu: $(gpu_tests) tests/gpu/speed ttt-verify$(EXEEXT)
+# Real shapes, from few heads to many.
+gpu_bench = --candidate gpu-bf16 --direction forward $(gpu_heads:%=--case b1h%n18112c64f64d256g16)
+gpu_heads = 12 48 132 528
+
+check-gpu: $(gpu_tests) ttt-bench$(EXEEXT) ttt-verify$(EXEEXT)
 	for test in $(gpu_tests); do ./$$test || exit 1; done
 	./ttt-verify --candidate gpu-bf16 --direction forward
-	tests/gpu/speed 283 16 9 4:12 2:48 2:132 2:528
+	./ttt-bench $(gpu_bench)
 
 # Binaries and the libraries they need, but the driver's: copy the folder to a machine with a GPU, run run.sh there.
-bundle: $(gpu_tests) tests/gpu/speed ttt-verify$(EXEEXT)
+bundle: $(gpu_tests) ttt-bench$(EXEEXT) ttt-verify$(EXEEXT)
 	rm -rf ttt-gpu-bundle && $(MKDIR_P) ttt-gpu-bundle/lib
-	for test in $(gpu_tests) tests/gpu/speed ttt-verify; do \
+	for test in $(gpu_tests) ttt-bench ttt-verify; do \
 	    $(LIBTOOL) --mode=execute sh -c 'cp "$$0" ttt-gpu-bundle/' $$test && \
 	    $(LIBTOOL) --mode=execute ldd $$test | $(SED) -n 's|.* => \(/.*\) (.*|\1|p' | \
 	        grep -E 'libttt|openblas|gomp|gfortran|quadmath|jansson' | xargs -r -I{} cp -L {} ttt-gpu-bundle/lib/ || exit 1; \
@@ -67,7 +71,7 @@ bundle: $(gpu_tests) tests/gpu/speed ttt-verify$(EXEEXT)
 	printf '%s\n' '#!/bin/sh' 'cd "$$(dirname "$$0")" || exit 1' 'export LD_LIBRARY_PATH="$$PWD/lib"' \
 	    'for test in refusals rooms forward accuracy; do ./$$test || exit 1; done' \
 	    './ttt-verify --candidate gpu-bf16 --direction forward || exit 1' \
-	    './speed 283 16 9 4:12 2:48 2:132 2:528' >ttt-gpu-bundle/run.sh
+	    './ttt-bench $(gpu_bench)' >ttt-gpu-bundle/run.sh
 	chmod +x ttt-gpu-bundle/run.sh
 endif
 .PHONY: check-gpu bundle

@@ -22,16 +22,39 @@ static int give_up(struct ttt_measurement *m, enum ttt_bench_outcome outcome, en
     return 1;
 }
 
-/* The time of `calls` passes, one after the other.  Whatever runs elsewhere than in its caller's threads must have
- * ended when this looks at the clock again. */
-static enum ttt_status time_calls(const struct ttt_call *call, struct ttt_tensors *block, int calls, double *seconds)
+/* What is timed, and what with: the timer's session, or the host's clock and its matrix product. */
+struct subject {
+    const struct ttt_bench *bench;
+    struct ttt_call call;
+    struct ttt_tensors *block;
+    void *session;
+    struct ttt_peak peak;
+};
+
+/* The time of `calls` passes, one after the other.  On the host, whatever runs elsewhere than in its caller's threads
+ * must have ended when this looks at the clock again. */
+static enum ttt_status time_calls(const struct subject *s, int calls, double *seconds)
 {
     enum ttt_status status = TTT_OK;
+    if (s->bench->timer)
+        return s->bench->timer->passes(s->session, calls, seconds);
     const double start = ttt_clock_seconds();
     for (int i = 0; i < calls && status == TTT_OK; i++)
-        status = ttt_call_plain(call, block);
+        status = ttt_call_plain(&s->call, s->block);
     *seconds = ttt_clock_seconds() - start;
     return status;
+}
+
+/* The time of the products that the passes are held against. */
+static enum ttt_status time_peak(const struct subject *s, double *flops, double *seconds)
+{
+    if (s->bench->timer)
+        return s->bench->timer->products(s->session, flops, seconds);
+    ttt_clock_settle();
+    *flops = s->peak.flops;
+    *seconds = ttt_peak_seconds(&s->peak);
+    ttt_clock_settle();
+    return TTT_OK;
 }
 
 /* The checkpoints that the backward pass starts from; then drop what only the forward pass needed. */
@@ -45,70 +68,98 @@ static enum ttt_status make_checkpoints(const struct ttt_call *call, struct ttt_
     return status;
 }
 
-/* The first call, which also tells memory, and how many calls make a repetition.  0, or 1 when the candidate failed. */
-static int warm_up(const struct ttt_call *call, struct ttt_tensors *block, struct ttt_measurement *m)
+/* Operands to the device, and its first products.  0, or 1 when that failed. */
+static int open_timer(struct subject *s, struct ttt_measurement *m)
 {
-    double seconds;
-    if (call->direction == TTT_BACKWARD) {
-        const enum ttt_status status = make_checkpoints(call, block);
-        if (status != TTT_OK)
-            return give_up(m, TTT_BENCH_FAILED, TTT_FORWARD, status);
-    }
-    ttt_peak_rss_reset();
-    enum ttt_status status = time_calls(call, block, 1, &seconds);
-    m->peak_rss_bytes = ttt_peak_rss_bytes();
-    for (m->calls = 1; status == TTT_OK && seconds < SHORTEST && m->calls < 1 << 20; m->calls *= 2)
-        status = time_calls(call, block, 2 * m->calls, &seconds);
-    return status == TTT_OK ? 0 : give_up(m, TTT_BENCH_FAILED, call->direction, status);
+    const struct ttt_bench *b = s->bench;
+    double flops, seconds;
+    m->clock = b->timer->clock;
+    m->peak = b->timer->peak;
+    enum ttt_status status = b->timer->open(&s->session, s->block, b->direction, &m->copies);
+    if (status == TTT_OK)
+        status = b->timer->products(s->session, &flops, &seconds);
+    return status == TTT_OK ? 0 : give_up(m, TTT_BENCH_FAILED, b->direction, status);
 }
 
-/* The repetitions, each a product of the peak and then the candidate.  `samples`: 3 x repetitions. */
-static void repeat(const struct ttt_bench *b, const struct ttt_call *call, struct ttt_tensors *block,
-                   const struct ttt_peak *peak, double *samples, struct ttt_measurement *m)
+/* The matrices of the host's product.  0, or -1 with one line in `error`. */
+static int open_peak(struct subject *s, struct ttt_measurement *m, char *error, size_t error_size)
 {
+    m->clock = "host";
+    m->copies = 1;
+    const int status = ttt_peak_open(&s->peak, s->bench->candidate->types, s->bench->threads, error, error_size);
+    m->peak = s->peak.name;
+    return status;
+}
+
+static void close_subject(struct subject *s)
+{
+    if (s->bench->timer)
+        s->bench->timer->close(s->session);
+    ttt_peak_close(&s->peak);
+}
+
+/* The first call, which also tells memory, and how many calls make a repetition.  0, or 1 when the candidate failed. */
+static int warm_up(const struct subject *s, struct ttt_measurement *m)
+{
+    double seconds;
+    ttt_peak_rss_reset();
+    enum ttt_status status = time_calls(s, 1, &seconds);
+    m->peak_rss_bytes = ttt_peak_rss_bytes();
+    for (m->calls = 1; status == TTT_OK && seconds < SHORTEST && m->calls < 1 << 20; m->calls *= 2)
+        status = time_calls(s, 2 * m->calls, &seconds);
+    return status == TTT_OK ? 0 : give_up(m, TTT_BENCH_FAILED, s->bench->direction, status);
+}
+
+/* The repetitions, each products of the peak and then the candidate.  `samples`: 3 x repetitions. */
+static void repeat(const struct subject *s, double *samples, struct ttt_measurement *m)
+{
+    const struct ttt_bench *b = s->bench;
     const size_t n = (size_t)b->repetitions;
     double *seconds = samples, *peak_seconds = samples + n, *share = samples + 2 * n;
     for (size_t i = 0; i < n; i++) {
         if (b->progress)
             b->progress(b->progress_context, (int)i + 1);
-        ttt_clock_settle();
-        peak_seconds[i] = ttt_peak_seconds(peak);
-        ttt_clock_settle();
-        const enum ttt_status status = time_calls(call, block, m->calls, &seconds[i]);
+        enum ttt_status status = time_peak(s, &m->peak_flops, &peak_seconds[i]);
+        if (status == TTT_OK)
+            status = time_calls(s, m->calls, &seconds[i]);
         if (status != TTT_OK) {
             give_up(m, TTT_BENCH_FAILED, b->direction, status);
             return;
         }
         seconds[i] /= m->calls;
-        share[i] = m->flops / seconds[i] / (peak->flops / peak_seconds[i]);
+        share[i] = m->flops / seconds[i] / (m->peak_flops / peak_seconds[i]);
     }
     m->seconds = ttt_spread_of(seconds, n);
     m->peak_seconds = ttt_spread_of(peak_seconds, n);
     m->share = ttt_spread_of(share, n);
 }
 
-/* With the tensors made: warm up, then repeat beside the peak. */
-static int measure(const struct ttt_bench *b, struct ttt_tensors *block, struct ttt_measurement *m, char *error,
-                   size_t error_size)
+/* With the tensors made: checkpoints, warm-up, then repetitions beside the peak. */
+static int measure(struct subject *s, struct ttt_measurement *m, char *error, size_t error_size)
 {
-    const struct ttt_call call = {b->candidate, b->direction, b->threads, 0};
-    m->inputs_hash = ttt_tensors_inputs_hash(block);
-    if (warm_up(&call, block, m) != 0)
+    m->inputs_hash = ttt_tensors_inputs_hash(s->block);
+    if (s->bench->direction == TTT_BACKWARD) {
+        const enum ttt_status status = make_checkpoints(&s->call, s->block);
+        if (status != TTT_OK) {
+            give_up(m, TTT_BENCH_FAILED, TTT_FORWARD, status);
+            return 0;
+        }
+    }
+    if (s->bench->timer && open_timer(s, m) != 0)
         return 0;
-    struct ttt_peak peak;
-    if (ttt_peak_open(&peak, b->candidate->types, b->threads, error, error_size) != 0)
+    if (warm_up(s, m) != 0)
+        return 0;
+    /* After the first call, whose memory is told: the matrices are none of the candidate's. */
+    if (!s->bench->timer && open_peak(s, m, error, error_size) != 0)
         return -1;
-    m->peak = peak.name;
-    m->peak_flops = peak.flops;
-    double *samples = calloc((size_t)b->repetitions, 3 * sizeof *samples);
-    if (samples)
-        repeat(b, &call, block, &peak, samples, m);
-    else
+    double *samples = calloc((size_t)s->bench->repetitions, 3 * sizeof *samples);
+    if (!samples) {
         snprintf(error, error_size, "out of memory");
-    const int status = samples ? 0 : -1;
+        return -1;
+    }
+    repeat(s, samples, m);
     free(samples);
-    ttt_peak_close(&peak);
-    return status;
+    return 0;
 }
 
 static unsigned roles_of(enum ttt_direction direction)
@@ -142,8 +193,11 @@ int ttt_bench_run(const struct ttt_bench *b, struct ttt_measurement *m, char *er
         m->workspace_bytes = (int64_t)c->workspace(c->self, shape, b->direction, b->threads);
     struct ttt_tensors block;
     int status = ttt_tensors_make(&block, &b->c, 0, shape->heads, c->types, roles_of(b->direction), error, error_size);
-    if (status == 0)
-        status = measure(b, &block, m, error, error_size);
+    if (status == 0) {
+        struct subject s = {.bench = b, .call = {c, b->direction, b->threads, 0}, .block = &block};
+        status = measure(&s, m, error, error_size);
+        close_subject(&s);
+    }
     ttt_tensors_free(&block);
     return status;
 }

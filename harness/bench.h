@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * How fast a candidate is: one direction of one case, repeated, each repetition beside a measurement of the machine's
- * peak, so that whatever else the machine does falls on both.
+ * How fast a candidate is: one direction of one case, repeated, each repetition beside a measurement of the peak of the
+ * machine (of its device, where the candidate runs on one), so that whatever else that does falls on both.
  */
 #ifndef TTT_HARNESS_BENCH_H
 #define TTT_HARNESS_BENCH_H
@@ -9,6 +9,7 @@
 #include "peak.h"
 #include "shapes.h"
 #include "spread.h"
+#include "timer.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <ttt/ttt_candidate.h>
@@ -17,6 +18,7 @@
 
 struct ttt_bench {
     const struct ttt_candidate *candidate;
+    const struct ttt_timer *timer; /* NULL: the host's clock, and its matrix product */
     struct ttt_case c;
     enum ttt_direction direction;
     int threads;
@@ -36,7 +38,9 @@ struct ttt_measurement {
     uint64_t inputs_hash;
     int calls;                 /* in a repetition: many where one is too short for the clock */
     double flops;              /* of a call */
-    const char *peak;          /* what the peak is: "sgemm" */
+    const char *clock;         /* "host", or the timer's */
+    int copies;                /* of the operands, used in turn */
+    const char *peak;          /* what the peak is: "sgemm", or the timer's */
     double peak_flops;         /* of that */
     struct ttt_spread seconds; /* of a call */
     struct ttt_spread peak_seconds;

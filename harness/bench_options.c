@@ -14,8 +14,8 @@ static const char help[] =
     "Usage: ttt-bench [OPTION]...\n"
     "Measure how fast TTT-MLP kernels are, beside what matrix products reach on the same machine.\n"
     "\n"
-    "  --candidate NAME|PLUGIN.so[:ARGS]  ref-f64, ref-f32, ref-bf16 or a plug-in; repeatable (default: all on the "
-    "CPU)\n"
+    "  --candidate NAME|PLUGIN.so[:ARGS]  ref-f64, ref-f32, ref-bf16, gpu-bf16 (timed on the device), or a plug-in;\n"
+    "                     repeatable (default: all that run here)\n"
     "  --case 'CASE'      e.g. 'b1h48n2048c64f64d256g16'; repeatable (default: some real models' shapes)\n"
     "  --direction forward|backward|both\n"
     "  --threads N        CPU threads, of the candidate and of the matrix product (default: one per processor)\n"
@@ -112,8 +112,7 @@ static int add_defaults(struct ttt_bench_options *o, char *error, size_t error_s
     const int named = o->candidate_count > 0;
     for (size_t i = 0; i < ttt_candidate_builtin_count && !named; i++) {
         const struct ttt_candidate *candidate = ttt_candidate_builtin[i];
-        /* A call of a GPU candidate copies its operands: not what a user asks for by default. */
-        if (ttt_candidate_is_reference(candidate))
+        if (ttt_candidate_is_reference(candidate) || ttt_candidate_is_default(candidate))
             o->candidates[o->candidate_count++] = (struct ttt_opened){.candidate = candidate, .spec = candidate->name};
     }
     return 0;

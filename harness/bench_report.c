@@ -19,14 +19,14 @@ static json_t *figures_json(const struct ttt_measurement *m)
 {
     char hash[32];
     snprintf(hash, sizeof hash, "%016" PRIx64, m->inputs_hash);
-    return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:I}", "inputs_hash", hash,
-                     "repetitions", m->bench.repetitions, "calls", m->calls, "seconds",
-                     ttt_json_number(m->seconds.median), "spread", spread_json(&m->seconds), "us_per_mini_batch",
-                     ttt_json_number(ttt_measurement_us_per_mini_batch(m)), "flops", ttt_json_number(m->flops),
-                     "gflops", ttt_json_number(ttt_measurement_gflops(m)), "peak", m->peak, "peak_gflops",
-                     ttt_json_number(ttt_measurement_peak_gflops(m)), "share_of_peak", ttt_json_number(m->share.median),
-                     "share_spread", spread_json(&m->share), "workspace_bytes", workspace_json(m), "peak_rss_bytes",
-                     (json_int_t)m->peak_rss_bytes);
+    return json_pack("{s:s, s:i, s:i, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:I}", "inputs_hash",
+                     hash, "repetitions", m->bench.repetitions, "calls", m->calls, "clock", m->clock, "copies",
+                     m->copies, "seconds", ttt_json_number(m->seconds.median), "spread", spread_json(&m->seconds),
+                     "us_per_mini_batch", ttt_json_number(ttt_measurement_us_per_mini_batch(m)), "flops",
+                     ttt_json_number(m->flops), "gflops", ttt_json_number(ttt_measurement_gflops(m)), "peak", m->peak,
+                     "peak_gflops", ttt_json_number(ttt_measurement_peak_gflops(m)), "share_of_peak",
+                     ttt_json_number(m->share.median), "share_spread", spread_json(&m->share), "workspace_bytes",
+                     workspace_json(m), "peak_rss_bytes", (json_int_t)m->peak_rss_bytes);
 }
 
 static json_t *measurement_json(const struct ttt_measurement *m)

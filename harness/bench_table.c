@@ -4,8 +4,9 @@
 
 void ttt_bench_table_header(FILE *out)
 {
-    fprintf(out, "The peak is a %d x %d product of %s on as many threads.\n", TTT_PEAK_SIZE, TTT_PEAK_SIZE,
-            ttt_peak_library());
+    fprintf(out,
+            "The peak is a %d x %d product of %s on as many threads; on a GPU, products of the tensor cores alone.\n",
+            TTT_PEAK_SIZE, TTT_PEAK_SIZE, ttt_peak_library());
     fprintf(out, "%-10s%-10s%3s%10s %-17s%10s%9s%7s%7s %-11s%9s%9s  %s\n", "candidate", "direction", "thr", "ms",
             "(min..max)", "us/step", "GFLOP/s", "peak", "share", "(min..max)", "work MiB", "RSS MiB", "case");
 }

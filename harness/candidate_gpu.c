@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The Hopper kernels as a candidate: the only file of the harness that knows <ttt/ttt_gpu.h> and CUDA.
+ * The Hopper kernels as a candidate.  Beside timer_gpu.c the only file of the harness that knows <ttt/ttt_gpu.h> and
+ * CUDA.
  *
  * A call copies every operand to the device, outputs with their poison too (so that what a kernel leaves unwritten is
  * seen), runs the pass, and copies the outputs back.

@@ -28,6 +28,16 @@ int ttt_candidate_is_default(const struct ttt_candidate *candidate)
     return candidate != &ttt_candidate_ref_f64;
 }
 
+const struct ttt_timer *ttt_candidate_timer(const struct ttt_candidate *candidate)
+{
+#ifdef TTT_HAVE_CUDA
+    if (candidate == &ttt_candidate_gpu_bf16)
+        return &ttt_timer_gpu;
+#endif
+    (void)candidate;
+    return NULL;
+}
+
 static int find_builtin(const char *name, struct ttt_opened *out, char *error, size_t error_size)
 {
     for (size_t i = 0; i < ttt_candidate_builtin_count; i++)

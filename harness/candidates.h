@@ -5,6 +5,7 @@
 #ifndef TTT_HARNESS_CANDIDATES_H
 #define TTT_HARNESS_CANDIDATES_H
 
+#include "timer.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <ttt/ttt_candidate.h>
@@ -19,6 +20,10 @@ int ttt_candidate_is_default(const struct ttt_candidate *candidate);
 /* The GPU kernels, where they are built (TTT_HAVE_CUDA); is there a device for them? */
 extern const struct ttt_candidate ttt_candidate_gpu_bf16;
 int ttt_candidate_gpu_present(void);
+
+/* How the passes of a candidate are timed where it runs on a device; NULL: on the host. */
+const struct ttt_timer *ttt_candidate_timer(const struct ttt_candidate *candidate);
+extern const struct ttt_timer ttt_timer_gpu;
 
 /* The reference in its three precisions.  ttt_candidate_ref_f64 is the truth. */
 extern const struct ttt_candidate ttt_candidate_ref_f64;

@@ -52,6 +52,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/tensor_table.c \
 	harness/tensors.c harness/tensors.h \
 	harness/text.c harness/text.h \
+	harness/timer.h \
 	harness/tier0.c harness/tier0.h \
 	harness/trial.c harness/trial.h \
 	harness/vacuity.c harness/vacuity.h \
@@ -60,10 +61,10 @@ harness_libttt_harness_la_SOURCES = \
 # The adapter of the GPU kernels; the harness is a static library, so its users link what it needs.
 if HAVE_CUDA
 harness_libttt_harness_la_CPPFLAGS += $(CUDA_CPPFLAGS)
-harness_libttt_harness_la_SOURCES += harness/candidate_gpu.c
+harness_libttt_harness_la_SOURCES += harness/candidate_gpu.c harness/timer_gpu.c
 GPU_LIBS = gpu/libttt_gpu.a $(gpu_runtime) -lstdc++
 else
-EXTRA_DIST += harness/candidate_gpu.c
+EXTRA_DIST += harness/candidate_gpu.c harness/timer_gpu.c
 endif
 
 bin_PROGRAMS += ttt-verify

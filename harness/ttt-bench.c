@@ -67,6 +67,7 @@ static int for_each(struct session *s, int (*action)(struct session *, const str
         for (size_t j = 0; j < o->candidate_count; j++)
             for (bench.direction = TTT_FORWARD; bench.direction <= TTT_BACKWARD; bench.direction++) {
                 bench.candidate = o->candidates[j].candidate;
+                bench.timer = ttt_candidate_timer(bench.candidate);
                 if (o->directions & 1u << bench.direction && action(s, &bench) != 0)
                     return -1;
             }

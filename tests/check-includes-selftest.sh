@@ -73,5 +73,6 @@ accepted gpu/ptx/planted.cuh 'asm volatile("nop");'
 accepted harness/candidate_ref.c '#include <ttt/ttt_ref.h>'
 accepted harness/candidate_gpu.c '#include <ttt/ttt_gpu.h>'
 accepted harness/candidate_gpu.c '#include <cuda_runtime_api.h>'
+accepted harness/timer_gpu.c '#include <cuda_runtime_api.h>'
 accepted harness/planted.c '#include <stdio.h>'
 exit $failed

@@ -45,8 +45,8 @@ includes harness | grep -v '^harness/peak\.c:' |
     forbid 'only harness/peak.c may include <cblas.h>' "${include}[<\"](.*/)?cblas\\.h"
 includes harness | grep -v '^harness/candidate_ref\.c:' |
     forbid 'only harness/candidate_ref.c may include <ttt/ttt_ref.h>' "${include}[<\"](.*/)?ttt_ref\\.h"
-includes harness | grep -v '^harness/candidate_gpu\.c:' |
-    forbid 'only harness/candidate_gpu.c may include <ttt/ttt_gpu.h> and CUDA' "${include}[<\"](.*/)?(ttt_gpu\\.h|cuda)"
+includes harness | grep -v '^harness/\(candidate\|timer\)_gpu\.c:' |
+    forbid 'only harness/candidate_gpu.c and timer_gpu.c may include <ttt/ttt_gpu.h> and CUDA' "${include}[<\"](.*/)?(ttt_gpu\\.h|cuda)"
 includes include ref gpu harness | forbid 'nobody depends on tests/ and fuzz/' "${include}[<\"](.*/)?(tests|fuzz)/"
 grep -v '^gpu/ptx/' "$scratch/code" |
     forbid 'asm belongs under gpu/ptx/' "$word(asm|__asm|__asm__)([^[:alnum:]_]|\$)"

@@ -114,10 +114,12 @@ static struct ttt_candidate make_candidate(struct sleeper *s)
     };
 }
 
-static struct ttt_measurement run(const struct ttt_candidate *candidate, enum ttt_direction direction)
+static struct ttt_measurement run_timed(const struct ttt_candidate *candidate, const struct ttt_timer *timer,
+                                        enum ttt_direction direction)
 {
     const struct ttt_bench bench = {
         .candidate = candidate,
+        .timer = timer,
         .c = parse("b1h1n8c4f4d8g1"),
         .direction = direction,
         .threads = 1,
@@ -127,6 +129,11 @@ static struct ttt_measurement run(const struct ttt_candidate *candidate, enum tt
     char error[256];
     ck_assert_msg(ttt_bench_run(&bench, &m, error, sizeof error) == 0, "%s", error);
     return m;
+}
+
+static struct ttt_measurement run(const struct ttt_candidate *candidate, enum ttt_direction direction)
+{
+    return run_timed(candidate, NULL, direction);
 }
 
 /* 20 ms a call: 8 calls are the first power of two beyond a tenth of a second. */
@@ -149,12 +156,109 @@ START_TEST(measures_calls_beside_the_peak)
     ck_assert_double_gt(m.peak_seconds.min, 0);
     ck_assert_double_eq(m.peak_flops, 2.0 * 2048 * 2048 * 2048);
     ck_assert_str_eq(m.peak, "sgemm");
+    ck_assert_str_eq(m.clock, "host");
+    ck_assert_int_eq(m.copies, 1);
     const double least = m.flops / m.seconds.max / (m.peak_flops / m.peak_seconds.min);
     const double most = m.flops / m.seconds.min / (m.peak_flops / m.peak_seconds.max);
     ck_assert_double_ge(m.share.min, least * (1 - 1e-12));
     ck_assert_double_le(m.share.max, most * (1 + 1e-12));
     ck_assert_int_eq(m.workspace_bytes, -1);
     ck_assert_int_gt(m.peak_rss_bytes, 0);
+}
+END_TEST
+
+/* A device that takes 1/64 s for a pass, and does 3e12 operations of products in 1/32 s. */
+static struct device {
+    int opened, closed, passes, products, checkpoints;
+    enum ttt_status open_status, passes_status, products_status;
+} device;
+
+static enum ttt_status device_open(void **session, const struct ttt_tensors *block, enum ttt_direction direction,
+                                   int *copies)
+{
+    ck_assert_ptr_nonnull(block->buffer[TTT_XQ].data);
+    *session = &device;
+    *copies = 7;
+    device.opened++;
+    device.checkpoints = direction == TTT_BACKWARD && block->buffer[TTT_W1_CHECKPOINTS].data != NULL;
+    return device.open_status;
+}
+
+static enum ttt_status device_passes(void *session, int calls, double *seconds)
+{
+    ck_assert_ptr_eq(session, &device);
+    device.passes += calls;
+    *seconds = calls / 64.0;
+    return device.passes_status;
+}
+
+static enum ttt_status device_products(void *session, double *flops, double *seconds)
+{
+    ck_assert_ptr_eq(session, &device);
+    device.products++;
+    *flops = 3e12;
+    *seconds = 1 / 32.0;
+    return device.products_status;
+}
+
+static void device_close(void *session)
+{
+    ck_assert_ptr_eq(session, &device);
+    device.closed++;
+}
+
+static const struct ttt_timer device_timer = {
+    .clock = "device",
+    .peak = "products",
+    .open = device_open,
+    .passes = device_passes,
+    .products = device_products,
+    .close = device_close,
+};
+
+/* Passes go to the timer; only the checkpoints of a backward pass come from the candidate on the host. */
+START_TEST(a_device_is_timed_by_its_timer)
+{
+    struct sleeper s = {.threads = 0};
+    struct ttt_candidate candidate = make_candidate(&s);
+    device = (struct device){.opened = 0};
+    struct ttt_measurement m = run_timed(&candidate, &device_timer, TTT_FORWARD);
+    ck_assert_int_eq(m.outcome, TTT_BENCH_MEASURED);
+    ck_assert_int_eq(s.calls[TTT_FORWARD], 0);
+    ck_assert_int_eq(m.calls, 8); /* 1/8 s: the first power of two beyond a tenth of a second */
+    ck_assert_int_eq(device.passes, 1 + 2 + 4 + 8 + 5 * 8);
+    ck_assert_int_eq(device.products, 1 + 5);
+    ck_assert_int_eq(device.opened, 1);
+    ck_assert_int_eq(device.closed, 1);
+    ck_assert_int_eq(m.copies, 7);
+    ck_assert_str_eq(m.clock, "device");
+    ck_assert_str_eq(m.peak, "products");
+    ck_assert_double_eq(m.seconds.median, 1 / 64.0);
+    ck_assert_double_eq(m.seconds.max, 1 / 64.0);
+    ck_assert_double_eq_tol(ttt_measurement_peak_gflops(&m), 96e3, 1e-6);
+    ck_assert_double_eq_tol(m.share.median, m.flops * 64 / 96e12, 1e-20);
+
+    m = run_timed(&candidate, &device_timer, TTT_BACKWARD);
+    ck_assert_int_eq(m.outcome, TTT_BENCH_MEASURED);
+    ck_assert_int_eq(s.calls[TTT_FORWARD], 1);
+    ck_assert_int_eq(s.calls[TTT_BACKWARD], 0);
+    ck_assert_int_eq(device.checkpoints, 1);
+}
+END_TEST
+
+START_TEST(a_device_that_fails_is_closed)
+{
+    struct sleeper s = {.threads = 0};
+    struct ttt_candidate candidate = make_candidate(&s);
+    const struct device failing[] = {
+        {.open_status = TTT_ERROR_MEMORY}, {.products_status = TTT_ERROR_DEVICE}, {.passes_status = TTT_ERROR_DEVICE}};
+    for (size_t i = 0; i < sizeof failing / sizeof failing[0]; i++) {
+        device = failing[i];
+        const struct ttt_measurement m = run_timed(&candidate, &device_timer, TTT_FORWARD);
+        ck_assert_int_eq(m.outcome, TTT_BENCH_FAILED);
+        ck_assert_int_eq(strncmp(m.reason, "forward: ", 9), 0);
+        ck_assert_int_eq(device.closed, 1);
+    }
 }
 END_TEST
 
@@ -224,6 +328,8 @@ static struct ttt_measurement make_measurement(const struct ttt_candidate *candi
         .inputs_hash = 0xabc,
         .calls = 4,
         .flops = 3e9,
+        .clock = "host",
+        .copies = 2,
         .peak = "sgemm",
         .peak_flops = 16e9,
         .seconds = {0.5, 0.25, 2},
@@ -290,6 +396,8 @@ START_TEST(json_has_the_fields_of_a_measurement)
     ck_assert_double_eq_tol(number(c, "us_per_mini_batch"), 5e5 / 7, 1e-6); /* 7 mini-batches */
     ck_assert_double_eq(number(c, "flops"), 3e9);
     ck_assert_double_eq_tol(number(c, "gflops"), 6, 1e-12);
+    ck_assert_str_eq(string(c, "clock"), "host");
+    ck_assert_double_eq(number(c, "copies"), 2);
     ck_assert_str_eq(string(c, "peak"), "sgemm");
     ck_assert_double_eq_tol(number(c, "peak_gflops"), 128, 1e-9);
     ck_assert_double_eq(number(c, "share_of_peak"), 0.0625);
@@ -334,6 +442,8 @@ int main(void)
     tcase_add_test(tcase, flops_of_the_causal_form_count_pairs);
     tcase_add_test(tcase, spread_of_odd_even_and_one);
     tcase_add_test(tcase, measures_calls_beside_the_peak);
+    tcase_add_test(tcase, a_device_is_timed_by_its_timer);
+    tcase_add_test(tcase, a_device_that_fails_is_closed);
     tcase_add_test(tcase, backward_starts_from_a_forward_pass);
     tcase_add_test(tcase, what_cannot_run_says_why);
     tcase_add_test(tcase, peak_refuses_threads_that_it_cannot_have);

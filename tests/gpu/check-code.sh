@@ -10,7 +10,7 @@ fail() {
     failed=1
 }
 
-for log in gpu/api.ptxas gpu/forward.ptxas gpu/tensor_map.ptxas; do
+for log in gpu/api.ptxas gpu/forward.ptxas gpu/peak.ptxas gpu/tensor_map.ptxas; do
     [ -f "$log" ] || { echo "SKIPPED: $log is missing: the GPU part was not built"; exit 77; }
     grep -E 'C75[0-9]+' "$log" >&2 && fail "$log: serialised products"
     grep -E 'bytes stack frame|spill' "$log" |
