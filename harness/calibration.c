@@ -30,7 +30,6 @@ uint64_t ttt_calibration_checksum(const struct ttt_calibration *table)
     hash = mix(hash, &table->version, sizeof table->version);
     hash = mix(hash, &table->gates, sizeof table->gates);
     hash = mix(hash, &table->tensors, sizeof table->tensors);
-    hash = mix(hash, table->margin, sizeof table->margin);
     return mix(hash, table->cells, sizeof table->cells);
 }
 
@@ -46,26 +45,21 @@ int ttt_calibration_check(const struct ttt_calibration *table, char *error, size
     return what ? -1 : 0;
 }
 
-static double largest(const struct ttt_calibration_cell *cell, enum ttt_tensor t, int gate)
-{
-    return cell->runs[t] > 0 ? (double)cell->most[t][gate] : (double)NAN;
-}
-
 /* Errors that are independent of each other have a mean of sigma / sqrt(n); what is less is nobody's fault, also where
  * the mean of correct runs is 0 by structure (of gZ2 over the columns, say) but for the order of their sums. */
-static double at_least_independent(double most, int gate)
+static double threshold_of(const struct ttt_calibration_cell *cell, enum ttt_tensor t, int gate)
 {
     const double least = gate >= TTT_GATE_G3 ? 1 / sqrt(TTT_GATE_ENOUGH) : 0;
-    return most < least ? least : most; /* NaN stays */
+    return cell->runs[t] > 0 ? cell->margin[gate] * fmax((double)cell->most[t][gate], least) : (double)NAN;
 }
 
 double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_types types, const struct ttt_case *c,
                                  int any_distribution, enum ttt_tensor t, int gate, int64_t elements)
 {
     const int by_types = types == TTT_TYPES_BF16;
-    double most = (double)NAN;
+    double threshold = (double)NAN;
     for (int d = 0; d < TTT_DIST_COUNT; d++)
         if (any_distribution || c->distribution >= TTT_DIST_COUNT || d == (int)c->distribution)
-            most = fmax(most, largest(&table->cells[by_types][d][ttt_class_of(&c->shape)], t, gate));
-    return table->margin[by_types][gate] * at_least_independent(most, gate) / ttt_gate_weight(gate, elements);
+            threshold = fmax(threshold, threshold_of(&table->cells[by_types][d][ttt_class_of(&c->shape)], t, gate));
+    return threshold / ttt_gate_weight(gate, elements);
 }

@@ -11,7 +11,7 @@
 #include "shapes.h"
 
 /* Raised whenever readings change their meaning: gates, groups, replicas, distributions or rounding points. */
-#define TTT_CALIBRATION_VERSION 5
+#define TTT_CALIBRATION_VERSION 6
 
 /* Error grows along the sequence, and so do the extremes over more groups; a layer norm over a few elements has heavier
  * tails than a wide one.  NC <= 4, NC <= 16, more; F < 16 at any length. */
@@ -21,17 +21,18 @@ int ttt_class_of(const struct ttt_mlp_shape *shape);
 
 enum { TTT_CALIBRATED_TYPES = 2 }; /* TTT_TYPES_F32, TTT_TYPES_BF16 */
 
-/* The largest weighted readings seen (ttt_gate_weight), and over how many runs; 0 runs: no reading. */
+/* The largest weighted readings seen (ttt_gate_weight), and over how many runs; 0 runs: no reading.
+ * Threshold = margin x the largest reading / weight of the group. */
 struct ttt_calibration_cell {
+    double margin[TTT_GATES];
     float most[TTT_TENSOR_COUNT][TTT_GATES];
     int runs[TTT_TENSOR_COUNT];
 };
 
 struct ttt_calibration {
     int version;
-    int gates, tensors;                             /* dimensions that it was made for */
-    double margin[TTT_CALIBRATED_TYPES][TTT_GATES]; /* threshold = margin x the largest reading / weight of the group */
-    uint64_t checksum;                              /* of all that follows, and of the above */
+    int gates, tensors; /* dimensions that it was made for */
+    uint64_t checksum;  /* of all that follows, and of the above */
     struct ttt_calibration_cell cells[TTT_CALIBRATED_TYPES][TTT_DIST_COUNT][TTT_CLASS_COUNT];
 };
 

@@ -25,15 +25,15 @@ static void setup(void)
     table.version = TTT_CALIBRATION_VERSION;
     table.gates = TTT_GATES;
     table.tensors = TTT_TENSOR_COUNT;
-    for (int i = 0; i < TTT_CALIBRATED_TYPES * TTT_GATES; i++)
-        table.margin[i / TTT_GATES][i % TTT_GATES] = 1.5;
     for (int types = 0; types < TTT_CALIBRATED_TYPES; types++)
         for (int d = 0; d < TTT_DIST_COUNT; d++)
             for (int size = 0; size < TTT_CLASS_COUNT; size++) {
                 struct ttt_calibration_cell *cell = &table.cells[types][d][size];
                 cell->runs[TTT_XQW] = 1000;
-                for (int gate = 0; gate < TTT_GATES; gate++)
+                for (int gate = 0; gate < TTT_GATES; gate++) {
+                    cell->margin[gate] = 1.5;
                     cell->most[TTT_XQW][gate] = d == TTT_DIST_STRONG ? 2 : 1;
+                }
             }
     table.checksum = ttt_calibration_checksum(&table);
 }
@@ -70,7 +70,7 @@ START_TEST(threshold_is_margin_times_the_largest_reading)
     ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1025c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 12);
     ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1024c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
     ck_assert_double_eq(threshold(TTT_TYPES_F32, "b1h1n1025c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
-    table.margin[BFLOAT16][TTT_GATE_G2] = 2;
+    table.cells[BFLOAT16][TTT_DIST_MODEL][TTT_CLASS_LONG].margin[TTT_GATE_G2] = 2;
     ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1025c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 16);
     ck_assert_double_eq(threshold(TTT_TYPES_F32, "b1h1n1025c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
 }
@@ -134,7 +134,7 @@ START_TEST(edited_and_stale_tables_are_refused)
     assert_refused("edited");
     table.cells[FLOAT][TTT_DIST_STRONG][TTT_CLASS_LONG].runs[TTT_XQW]++;
     assert_refused("edited");
-    table.margin[BFLOAT16][TTT_GATE_G2] = 2;
+    table.cells[BFLOAT16][TTT_DIST_UNIT][TTT_CLASS_SHORT].margin[TTT_GATE_G2] = 2;
     assert_refused("edited");
     table.checksum ^= 1;
     assert_refused("edited");
