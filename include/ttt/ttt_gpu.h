@@ -70,8 +70,8 @@ enum ttt_status ttt_gpu_mlp_forward(const struct ttt_mlp_shape *shape, const str
                                     const struct ttt_gpu_options *options, void *workspace, size_t bytes,
                                     struct CUstream_st *stream);
 
-/* The measure of the device, to hold a pass against: enqueues bfloat16 products that keep the tensor cores of all its SMs
- * busy for about 10 ms.  [out] *flops: multiplications and additions in them.  TTT_ERROR_NULL, _DEVICE. */
+/* The measure of the device, to hold a pass against: enqueues bfloat16 products that keep the tensor cores of all its
+ * SMs busy for about 10 ms.  [out] *flops: multiplications and additions in them.  TTT_ERROR_NULL, _DEVICE. */
 enum ttt_status ttt_gpu_peak(double *flops, struct CUstream_st *stream);
 
 #ifdef __cplusplus
