@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <ttt/ttt_ref.h>
 
+/* Shown every stage of every call; NULL: nobody looks. */
+static ttt_mlp_probe_fn *probe;
+static void *probe_context;
+
 typedef enum ttt_status query_fn(const struct ttt_mlp_shape *, const struct ttt_ref_options *, size_t *);
 
 /* One precision, and the workspace that its calls share (candidates are called one at a time). */
@@ -62,8 +66,11 @@ static enum ttt_status reference_forward(void *self, const struct ttt_mlp_shape 
                                          const struct ttt_mlp_forward_args *args, int threads)
 {
     struct reference *r = self;
-    const struct ttt_ref_options options = {
-        .threads = threads, .exact_outputs = r->exact_outputs, .stochastic_seed = r->stochastic_seed};
+    const struct ttt_ref_options options = {.threads = threads,
+                                            .exact_outputs = r->exact_outputs,
+                                            .stochastic_seed = r->stochastic_seed,
+                                            .probe = probe,
+                                            .probe_context = probe_context};
     const enum ttt_status status = reserve_workspace(r, shape, TTT_FORWARD, &options);
     return status == TTT_OK ? r->forward(shape, args, &options, r->workspace, r->bytes) : status;
 }
@@ -72,8 +79,11 @@ static enum ttt_status reference_backward(void *self, const struct ttt_mlp_shape
                                           const struct ttt_mlp_backward_args *args, int threads)
 {
     struct reference *r = self;
-    const struct ttt_ref_options options = {
-        .threads = threads, .exact_outputs = r->exact_outputs, .stochastic_seed = r->stochastic_seed};
+    const struct ttt_ref_options options = {.threads = threads,
+                                            .exact_outputs = r->exact_outputs,
+                                            .stochastic_seed = r->stochastic_seed,
+                                            .probe = probe,
+                                            .probe_context = probe_context};
     const enum ttt_status status = reserve_workspace(r, shape, TTT_BACKWARD, &options);
     return status == TTT_OK ? r->backward(shape, args, &options, r->workspace, r->bytes) : status;
 }
@@ -175,6 +185,12 @@ const struct ttt_candidate *ttt_candidate_replica(uint64_t seed)
     };
     replica.stochastic_seed = seed;
     return &candidate;
+}
+
+void ttt_candidate_ref_probe(ttt_mlp_probe_fn *fn, void *context)
+{
+    probe = fn;
+    probe_context = context;
 }
 
 const struct ttt_candidate ttt_candidate_ref_c128 = {

@@ -35,6 +35,9 @@ extern const struct ttt_candidate ttt_candidate_ref_bf16;
  * name; each call changes the one that there is. */
 const struct ttt_candidate *ttt_candidate_replica(uint64_t seed);
 
+/* From now on show the stages of every call of the reference, in whatever precision, to `probe` (NULL: to nobody). */
+void ttt_candidate_ref_probe(ttt_mlp_probe_fn *probe, void *context);
+
 /* The forward pass of ref-f64 in complex double, for derivatives by the complex step.  Not one that a user can name
  * either: each element is a pair of doubles, and there is no backward pass. */
 extern const struct ttt_candidate ttt_candidate_ref_c128;

@@ -76,6 +76,7 @@ static void R(output_backward)(const struct step *s, int part)
         R(matmul)(CblasNoTrans, CblasNoTrans, n, F, r1, 1, s->c.dS1q + r0 * c, c, s->K, F, 1, s->out + f, F);
     }
     R(store)(s, s->dXQ, F, r0, r1, s->out);
+    R(show_output_backward)(s, part);
 }
 
 /* dS += what the output sends into the state that it used, for the hidden units of a part. */
@@ -98,6 +99,8 @@ static void R(carry_slice)(const struct step *s, int part)
     if (!s->causal)
         R(output_gradient_slice)(s, part);
     R(state_operands)(s, R(cut)(s->D, part, s->parts), R(cut)(s->D, part + 1, s->parts), &s->dS, &s->dSq);
+    if (!s->causal)
+        R(show_output_gradient)(s, part);
 }
 
 /* Through the update: dgZ1, dgZ2, and first shares of dK, dX2, deta, for rows [r0, r1). */
@@ -108,15 +111,20 @@ static void R(update_backward)(const struct step *s, int64_t r0, int64_t r1)
 
     R(matmul)(CblasNoTrans, CblasNoTrans, n, D, F, 1, s->K + f, F, s->dSq.W1, D, 0, s->dgZ1 + d, D); /* B5 */
     R(pull_back_rows)(n, D, eta, s->dS.b1, s->dgZ1 + d);
+    R(show)(s, "B5 dgZ1", r0, n, D, s->dgZ1);
     R(matmul)(CblasNoTrans, CblasNoTrans, n, F, D, 1, s->X2q + d, D, s->dSq.W2, F, 0, s->dgZ2 + f, F); /* B6 */
     R(pull_back_rows)(n, F, eta, s->dS.b2, s->dgZ2 + f);
+    R(show)(s, "B6 dgZ2", r0, n, F, s->dgZ2);
     memset(s->deta + r0, 0, (size_t)n * sizeof(real));
     R(matmul)(CblasNoTrans, CblasTrans, n, F, D, 1, s->gZ1q + d, D, s->dSq.W1, D, 0, s->dK + f, F); /* B8 */
     R(learning_rate_rows)(n, F, eta, s->K + f, s->dK + f, s->deta + r0);
+    R(show)(s, "B8 dXK", r0, n, F, s->dK);
     R(matmul)(CblasNoTrans, CblasTrans, n, D, F, 1, s->gZ2q + f, F, s->dSq.W2, F, 0, s->dX2 + d, D); /* B9 */
     R(learning_rate_rows)(n, D, eta, s->X2 + d, s->dX2 + d, s->deta + r0);
+    R(show)(s, "B9 dX2", r0, n, D, s->dX2);
     R(learning_rate_bias)(n, D, s->gZ1 + d, s->dS.b1, s->deta + r0);
     R(learning_rate_bias)(n, F, s->in.gZ2 + f, s->dS.b2, s->deta + r0);
+    R(show)(s, "B8, B9 dlast_eta", r0, n, 1, s->deta);
 }
 
 /* Causal form: what the output rows send to gZ1, gZ2, X2, K and to last_eta, for rows [j0, j1) of the update. */
@@ -167,6 +175,7 @@ static void R(inner_backward)(const struct step *s, int part)
     R(store)(s, s->dXK, F, r0, r1, s->dK);
     R(store)(s, s->dXV, F, r0, r1, s->dV);
     R(store)(s, s->dlast_eta, 1, r0, r1, s->deta);
+    R(show_inner_backward)(s, part);
 }
 
 /* Causal form, once per mini-batch: dtoken_eta[r] += sum_j eta_j dE[r, j], and the update's share in the last row. */
@@ -189,13 +198,15 @@ static void R(inner_gradient_slice)(const struct step *s, int part)
         R(output_gradient_slice)(s, part);
     if (s->causal && part == 0)
         R(token_eta_backward)(s);
-    R(matmul)(CblasTrans, CblasNoTrans, n, F, c, 1, s->Uq + d0, D, s->gZ2q, F, 1, s->dS.W2 + d0 * F, F);  /* B10 */
+    R(matmul)(CblasTrans, CblasNoTrans, n, F, c, 1, s->Uq + d0, D, s->gZ2q, F, 1, s->dS.W2 + d0 * F, F); /* B10 */
+    R(show)(s, "B10 dW2", d0, n, F, s->dS.W2);
     R(matmul)(CblasTrans, CblasNoTrans, F, n, c, 1, s->K, F, s->dgZ1 + d0, D, 1, s->dS.W1 + d0, D);       /* B13 */
     R(matmul)(CblasTrans, CblasNoTrans, n, F, c, 1, s->X2q + d0, D, s->dZ2q, F, 1, s->dS.W2 + d0 * F, F); /* B14 */
     for (int p = 0; p < s->parts; p++)
         R(add)(n, 1, s->sum1 + p * D + d0, s->dS.b1 + d0);
     for (int p = 0; p < s->parts && part == 0; p++)
         R(add)(F, 1, s->sum2 + p * F, s->dS.b2);
+    R(show_inner_gradient)(s, part);
 }
 
 static void R(lay_out_backward)(struct ttt_ref_arena *a, const struct ttt_mlp_shape *p, struct work *w)
@@ -248,6 +259,7 @@ static void R(backward_mini_batch)(const struct pass *p, const struct work *w, s
     const int64_t N = p->shape->seq_len, C = p->shape->mini_batch_size, first = bh * N + i * C;
     const int64_t in_group = i % p->shape->checkpoint_group_size;
     s->rows = R(smaller)(C, N - i * C);
+    s->mini_batch = i;
     s->K = R(tokens_at)(&s->XK, a->XK, first * s->F);
     s->Q = R(tokens_at)(&s->XQ, a->XQ, first * s->F);
     s->V = R(tokens_at)(&s->XV, a->XV, first * s->F);

@@ -47,6 +47,7 @@ static void R(inner_rows)(const struct step *s, int part)
             s->gZ1q[i] = Q(s->rounding, s->slope[i]); /* slope holds gZ1 by now */
         R(clear_poison)(s, r0, r1);
     }
+    R(show_inner)(s, part);
 }
 
 /* S1 = S - the update, and its operand copies, for the hidden units of a part. */
@@ -69,6 +70,7 @@ static void R(update_slice)(const struct step *s, int part)
     for (int p = 0; p < s->parts && part == 0; p++)
         R(add)(F, -1, s->sum2 + p * F, s->S1.b2);
     R(state_operands)(s, d0, d1, &s->S1, &s->S1q);
+    R(show_update)(s, part);
 }
 
 /* Z2b without its bias, for the rows of a part: gelu(Q W1' + b1') W2' from the updated state, or the causal dual form
@@ -105,6 +107,7 @@ static void R(output_forward)(const struct step *s, int part)
     (r1 - r0, F, s->Z2b + r0 * F, s->causal ? s->S.b2 : s->S1.b2, s->w, s->b, s->Q + r0 * F, s->eps,
      s->scratch + part * 2 * F, s->out + r0 * F);
     R(store)(s, s->XQW, F, r0, r1, s->out);
+    R(show_output_forward)(s, part);
 }
 
 static void R(lay_out_forward)(struct ttt_ref_arena *a, const struct ttt_mlp_shape *p, struct work *w)
@@ -124,6 +127,7 @@ static void R(forward_mini_batch)(const struct pass *p, struct step *s, int64_t 
     const struct ttt_mlp_forward_args *a = p->forward;
     const int64_t N = p->shape->seq_len, C = p->shape->mini_batch_size, first = bh * N + i * C;
     s->rows = R(smaller)(C, N - i * C);
+    s->mini_batch = i;
     s->K = R(tokens_at)(&s->XK, a->XK, first * s->F);
     s->Q = R(tokens_at)(&s->XQ, a->XQ, first * s->F);
     s->V = R(tokens_at)(&s->XV, a->XV, first * s->F);

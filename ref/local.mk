@@ -17,7 +17,7 @@ ref_libttt_ref_la_SOURCES = \
 # Included by ref_*.c, once per precision.
 EXTRA_DIST += \
 	ref/backward_tmpl.c ref/causal_tmpl.c ref/forward_tmpl.c ref/gelu_tmpl.c ref/linear_tmpl.c ref/norm_tmpl.c \
-	ref/pass_tmpl.c ref/ref_tmpl.c ref/step_tmpl.c ref/workspace_tmpl.c
+	ref/pass_tmpl.c ref/probe_tmpl.c ref/ref_tmpl.c ref/step_tmpl.c ref/workspace_tmpl.c
 
 pkgconfig_DATA += ref/ttt-ref.pc
 EXTRA_DIST += ref/ttt-ref.pc.in

@@ -32,6 +32,8 @@ struct pass {
     struct shared shared;
     int exact_outputs;
     uint32_t rounding;
+    ttt_mlp_probe_fn *probe;
+    void *probe_context;
 };
 
 /* How many of `threads` make a team of `teams`: no more than there are parts in a stage. */
@@ -128,6 +130,9 @@ static struct step R(step_of_head)(const struct pass *p, const struct work *w, i
     s.token_eta = token_eta ? token_eta : p->shared.ones;
     s.exact_outputs = p->exact_outputs;
     s.rounding = p->rounding;
+    s.probe = p->probe;
+    s.probe_context = p->probe_context;
+    s.bh = bh;
     return s;
 }
 
@@ -182,6 +187,8 @@ static void R(run_pass)(struct pass *p, const struct ttt_ref_options *options, v
     p->shared = R(lay_out)(&arena, p->shape, teams, p->kind);
     p->exact_outputs = options && options->exact_outputs;
     p->rounding = options ? ttt_rounding_seed(options->stochastic_seed) : 0;
+    p->probe = options ? options->probe : NULL;
+    p->probe_context = options ? options->probe_context : NULL;
     for (int64_t r = 0; p->shared.ones && r < R(smaller)(p->shape->mini_batch_size, p->shape->seq_len); r++)
         p->shared.ones[r] = 1;
     ttt_ref_blas_enter();

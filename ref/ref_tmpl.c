@@ -18,6 +18,8 @@
 
 #include "step_tmpl.c"
 
+#include "probe_tmpl.c"
+
 #include "causal_tmpl.c"
 
 #include "workspace_tmpl.c"

@@ -18,6 +18,8 @@ int64_t ttt_ref_checkpoints(const struct ttt_mlp_shape *shape)
 
 int ttt_ref_threads(const struct ttt_ref_options *options)
 {
+    if (options && options->probe)
+        return 1;
     const int threads = options && options->threads ? options->threads : omp_get_max_threads();
     return threads < TTT_REF_MAX_THREADS ? threads : TTT_REF_MAX_THREADS;
 }

@@ -73,13 +73,16 @@ struct step {
     real *dgZ1, *dX2, *Uq;
     /* [rows, F] */
     real *Z2, *gZ2q, *A2q, *Z2b, *out, *dZ2b, *dZ2bq, *dgZ2, *dZ2, *dZ2q, *dK, *dV;
-    real *deta;          /* [rows] */
-    real *dtoken_eta;    /* [rows] causal form, added to over mini-batches */
-    real *sum1, *sum2;   /* [parts, D], [parts, F] of the inner path: eta gZ1, eta gZ2; dZ1, dZ2 */
-    real *sum1b, *sum2b; /* of the output path: dZ1b, dZ2b */
-    real *dw, *db;       /* [parts, F] gradients of the norm, added to over mini-batches */
-    real *dlast;         /* [parts] causal form: what the update adds to dtoken_eta of the last row */
-    real *scratch;       /* [parts, 2 F] */
+    real *deta;              /* [rows] */
+    real *dtoken_eta;        /* [rows] causal form, added to over mini-batches */
+    real *sum1, *sum2;       /* [parts, D], [parts, F] of the inner path: eta gZ1, eta gZ2; dZ1, dZ2 */
+    real *sum1b, *sum2b;     /* of the output path: dZ1b, dZ2b */
+    real *dw, *db;           /* [parts, F] gradients of the norm, added to over mini-batches */
+    real *dlast;             /* [parts] causal form: what the update adds to dtoken_eta of the last row */
+    real *scratch;           /* [parts, 2 F] */
+    ttt_mlp_probe_fn *probe; /* NULL: nobody looks */
+    void *probe_context;
+    int64_t bh, mini_batch; /* where the step is, for the probe */
 };
 
 static inline int64_t R(cut)(int64_t n, int part, int parts)

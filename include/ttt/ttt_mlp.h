@@ -174,6 +174,17 @@ struct ttt_mlp_backward_args {
     void *grad_L_b2_init;         /* [B, H, F]       state */
 };
 
+/* What a backend computed on its way, where it offers to show it: the result of one equation above for rows
+ * [row, row + rows) of one mini-batch.  Valid during the call only. */
+struct ttt_mlp_stage {
+    const char *equation; /* its number or name and the quantity: "F1 Z1", "gelu X2", "B7 dgZ2" */
+    int64_t head;         /* of B H */
+    int64_t mini_batch;
+    int64_t row, rows, columns;
+    const void *values; /* [rows, columns], of the type of state tensors */
+};
+typedef void ttt_mlp_probe_fn(void *context, const struct ttt_mlp_stage *stage);
+
 #ifdef __cplusplus
 }
 #endif

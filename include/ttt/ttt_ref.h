@@ -37,6 +37,9 @@ struct ttt_ref_options {
     uint64_t stochastic_seed; /* _bf16 only: 0 = operands round to nearest; else up or down at random with an exact
                                  mean, a function of the seed and the value alone.  Such replicas of the contract show
                                  how large an error its rounding points must make on given data */
+    ttt_mlp_probe_fn *probe;  /* NULL, or called with every stage of the pass, in the order of the computation; the pass
+                                 then runs on one thread */
+    void *probe_context;
 };
 
 /* Bytes of workspace that the same shape and options need: [out] *bytes.  Grows with the number of threads and,

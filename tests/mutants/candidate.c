@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: MIT
  *
  * A copy of ref-bf16, patched or not, as a candidate: linked with every mutant.
+ *
+ *     mutant.so:probe=FILE    it also writes the stages of its passes to FILE, as fuzz/stages.h reads them
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ttt/ttt_candidate.h>
 #include <ttt/ttt_ref.h>
+
+static FILE *trace; /* NULL: the stages are not asked for */
+
+static void write_stage(void *context, const struct ttt_mlp_stage *stage)
+{
+    const float *values = stage->values;
+    (void)context;
+    fprintf(trace, "%s\t%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n", stage->equation, stage->head,
+            stage->mini_batch, stage->row, stage->rows, stage->columns);
+    for (int64_t i = 0; i < stage->rows * stage->columns; i++)
+        fprintf(trace, "%a\n", (double)values[i]);
+    fflush(trace);
+}
 
 static enum ttt_status supports(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction)
 {
@@ -29,7 +46,7 @@ static enum ttt_status forward(void *self, const struct ttt_mlp_shape *shape, co
                                int threads)
 {
     (void)self;
-    const struct ttt_ref_options options = {.threads = threads};
+    const struct ttt_ref_options options = {.threads = threads, .probe = trace ? write_stage : NULL};
     size_t bytes;
     enum ttt_status status = ttt_ref_mlp_forward_workspace_bf16(shape, &options, &bytes);
     if (status != TTT_OK)
@@ -44,7 +61,7 @@ static enum ttt_status backward(void *self, const struct ttt_mlp_shape *shape, c
                                 int threads)
 {
     (void)self;
-    const struct ttt_ref_options options = {.threads = threads};
+    const struct ttt_ref_options options = {.threads = threads, .probe = trace ? write_stage : NULL};
     size_t bytes;
     enum ttt_status status = ttt_ref_mlp_backward_workspace_bf16(shape, &options, &bytes);
     if (status != TTT_OK)
@@ -53,6 +70,14 @@ static enum ttt_status backward(void *self, const struct ttt_mlp_shape *shape, c
     status = workspace ? ttt_ref_mlp_backward_bf16(shape, args, &options, workspace, bytes) : TTT_ERROR_MEMORY;
     free(workspace);
     return status;
+}
+
+static void close_trace(void *self)
+{
+    (void)self;
+    if (trace)
+        fclose(trace);
+    trace = NULL;
 }
 
 static const struct ttt_candidate mutant = {
@@ -64,11 +89,16 @@ static const struct ttt_candidate mutant = {
     .supports = supports,
     .forward = forward,
     .backward = backward,
+    .close = close_trace,
 };
 
 __attribute__((visibility("default"))) ttt_candidate_open_fn ttt_candidate_open;
 
 const struct ttt_candidate *ttt_candidate_open(int abi, const char *args)
 {
-    return abi == TTT_CANDIDATE_ABI && !args[0] ? &mutant : NULL;
+    if (abi != TTT_CANDIDATE_ABI)
+        return NULL;
+    if (strncmp(args, "probe=", 6) == 0)
+        return (trace = fopen(args + 6, "w")) ? &mutant : NULL;
+    return !args[0] ? &mutant : NULL;
 }
