@@ -10,6 +10,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/blocks.c harness/blocks.h \
 	harness/buffer.c harness/buffer.h \
 	harness/calibration.c harness/calibration.h harness/calibration_table.c \
+	harness/campaign.c harness/campaign.h \
 	harness/candidate_ref.c \
 	harness/candidates.c harness/candidates.h \
 	harness/clock.c harness/clock.h \
@@ -78,6 +79,11 @@ ttt_verify_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)
 bin_PROGRAMS += ttt-bench
 ttt_bench_SOURCES = harness/bench_options.c harness/bench_options.h harness/ttt-bench.c
 ttt_bench_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)
+
+bin_PROGRAMS += ttt-report
+ttt_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+ttt_report_SOURCES = harness/merge.c harness/merge.h harness/ttt-report.c
+ttt_report_LDADD = harness/libttt_harness.la $(JANSSON_LIBS)
 
 # What correct runs read at the gates: writes the checked-in table, or judges other correct runs with it.
 EXTRA_PROGRAMS += harness/ttt-calibrate

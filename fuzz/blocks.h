@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Runs of the reference and of a candidate on the same inputs, side by side.
+ */
+#ifndef TTT_FUZZ_BLOCKS_H
+#define TTT_FUZZ_BLOCKS_H
+
+#include "harness/candidates.h"
+#include "harness/result.h"
+#include "harness/tensors.h"
+
+#define FUZZ_INPUTS (1u << TTT_ROLE_INPUT | 1u << TTT_ROLE_UPSTREAM)
+
+/* The roles of a run in these directions: inputs, and the forward outputs, which a backward pass starts from. */
+unsigned fuzz_roles(unsigned directions);
+
+/* The reference whose arithmetic is that of a type set. */
+const struct ttt_candidate *fuzz_reference(enum ttt_types types);
+
+/* A block of all heads with these inputs, converted to the type set; outputs are poison.
+ * 0, or -1 with one line in `error`.  Free with ttt_tensors_free either way. */
+int fuzz_block_make(struct ttt_tensors *block, const struct ttt_tensors *inputs, enum ttt_types types,
+                    unsigned directions, char *error, size_t error_size);
+
+/* The same, and a candidate's passes on it (one of those that compute every shape).  `given`: take the checkpoints of
+ * this block where no forward pass is asked for; NULL: run it anyway. */
+int fuzz_block_run(struct ttt_tensors *block, const struct ttt_tensors *inputs, const struct ttt_candidate *candidate,
+                   unsigned directions, int threads, char *error, size_t error_size);
+
+int fuzz_is_output(enum ttt_tensor t, unsigned directions);
+
+#endif
