@@ -54,8 +54,9 @@ void fuzz_subject_free(struct fuzz_subject *s)
 int fuzz_is_calibrated(const struct fuzz_subject *subject)
 {
     const struct ttt_mlp_shape *s = &subject->c.shape;
-    return subject->plain && s->ln_eps >= 1e-8 && s->ln_eps <= 1e-5 && s->mini_batch_size >= 4 &&
-           s->seq_len >= s->mini_batch_size && s->head_dim >= 5 && s->hidden_dim >= s->head_dim;
+    const int64_t C = s->mini_batch_size, F = s->head_dim;
+    return subject->plain && s->ln_eps >= 1e-8 && s->ln_eps <= 1e-5 && C >= 4 && C <= (F < 16 ? 16 : 64) &&
+           s->seq_len >= C && F >= 5 && F <= 128 && s->hidden_dim >= F;
 }
 
 /* A verdict that is known before any gate is read. */

@@ -26,6 +26,7 @@ static const char help[] =
     "  --case 'CASE'      this one case, as a FAIL line prints it\n"
     "  --hold shape|values  with --case: hold this part of it, draw the other\n"
     "  --replay FILE      the inputs in a .safetensors file; without --candidate the outputs in it are judged\n"
+    "  --first            end with the first failure\n"
     "  --shard I/N|auto   only indices that are I modulo N; auto: rank and size are those of the launcher\n"
     "\n"
     "Where it goes:\n"
@@ -56,7 +57,8 @@ enum {
     QUIET = 1 << 12,
     THREADS = 1 << 13,
     HELP = 1 << 14,
-    VERSION_OPTION = 1 << 15
+    VERSION_OPTION = 1 << 15,
+    FIRST = 1 << 16
 };
 
 static const struct option long_options[] = {
@@ -68,6 +70,7 @@ static const struct option long_options[] = {
     {"case", required_argument, NULL, CASE},
     {"hold", required_argument, NULL, HOLD},
     {"replay", required_argument, NULL, REPLAY},
+    {"first", no_argument, NULL, FIRST},
     {"shard", required_argument, NULL, SHARD},
     {"json", required_argument, NULL, JSON},
     {"resume", no_argument, NULL, RESUME},
@@ -80,7 +83,7 @@ static const struct option long_options[] = {
 };
 
 /* What does not go with one case. */
-enum { OF_CAMPAIGNS = TIME | CASES | SEED | SHARD | JSON | RESUME | SAVE };
+enum { OF_CAMPAIGNS = TIME | CASES | SEED | FIRST | SHARD | JSON | RESUME | SAVE };
 
 static const char *option_name(int bit)
 {
@@ -200,6 +203,7 @@ static int settle(struct fuzz_options *o, int given, char *error, size_t error_s
         o->seconds = 60;
     o->resume = (given & RESUME) != 0;
     o->quiet = (given & QUIET) != 0;
+    o->first = (given & FIRST) != 0;
     if (given & CANDIDATE)
         return ttt_candidate_open_spec(o->candidate.spec, &o->candidate, error, error_size);
     for (size_t i = 0; i < ttt_candidate_builtin_count && one != REPLAY && !o->candidate.candidate; i++)

@@ -28,7 +28,7 @@ struct fuzz_options {
     int sharded;
     struct fuzz_shard shard;
     unsigned directions;
-    int threads, resume, quiet;
+    int threads, resume, first, quiet;
 };
 
 /* Parse the command line; `--shard auto` reads the environment and gives the rank a GPU of its own before the candidate

@@ -192,6 +192,8 @@ static int campaign(struct session *s, const char *command)
         if (run_index(s, s->ledger.next) != 0)
             return -1;
         s->ledger.next += o->shard.size;
+        if (o->first && json_array_size(json_object_get(s->ledger.report, "findings")) > 0)
+            break;
         const double now = ttt_clock_seconds();
         if (now - saved < save_every)
             continue;

@@ -21,6 +21,8 @@ static const char usage[] =
     "                     [--only PATTERN] [--jobs N] [--limit SECONDS] [--json FILE]\n"
     "                     [--criteria PROGRAM] CORPUS.mutants...\n"
     "       check-mutants --patches --srcdir DIR CORPUS.mutants...      see only whether every patch applies\n"
+    "       check-mutants --build --srcdir DIR --work DIR --cc COMPILER --libs LIBRARIES [--only PATTERN]\n"
+    "                     CORPUS.mutants...         build only, DIR/NAME/mutant.so\n"
     "Judge mutants of the reference.  Exit status: 0 none survived, 1 one did, or the judge is void, 2 bad input.\n";
 
 /* One run of the program. */
@@ -28,7 +30,7 @@ struct session {
     struct trial trial;
     struct corpus corpus;
     const char *cases, *only, *json;
-    int jobs, patches;
+    int jobs, patches, build;
     const struct mutant **list; /* those to be judged; the canaries first */
     size_t count, canaries;
     struct outcome *outcomes;
@@ -77,19 +79,14 @@ static int parse(struct session *s, int argc, char **argv)
                                  &s->only,
                                  &s->json,
                                  &s->trial.criteria};
-    static const struct option options[] = {{"srcdir", required_argument, NULL, 0},
-                                            {"work", required_argument, NULL, 1},
-                                            {"verify", required_argument, NULL, 2},
-                                            {"cc", required_argument, NULL, 3},
-                                            {"libs", required_argument, NULL, 4},
-                                            {"cases", required_argument, NULL, 5},
-                                            {"only", required_argument, NULL, 6},
-                                            {"json", required_argument, NULL, 7},
-                                            {"jobs", required_argument, NULL, 9},
-                                            {"limit", required_argument, NULL, 10},
-                                            {"criteria", required_argument, NULL, 8},
-                                            {"patches", no_argument, NULL, 11},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"srcdir", required_argument, NULL, 0},   {"work", required_argument, NULL, 1},
+        {"verify", required_argument, NULL, 2},   {"cc", required_argument, NULL, 3},
+        {"libs", required_argument, NULL, 4},     {"cases", required_argument, NULL, 5},
+        {"only", required_argument, NULL, 6},     {"json", required_argument, NULL, 7},
+        {"jobs", required_argument, NULL, 9},     {"limit", required_argument, NULL, 10},
+        {"criteria", required_argument, NULL, 8}, {"patches", no_argument, NULL, 11},
+        {"build", no_argument, NULL, 12},         {NULL, 0, NULL, 0}};
     int limit = 60, option;
     s->jobs = (int)sysconf(_SC_NPROCESSORS_ONLN);
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -99,19 +96,21 @@ static int parse(struct session *s, int argc, char **argv)
             *text[option] = optarg;
         else if (option == 11)
             s->patches = 1;
+        else if (option == 12)
+            s->build = 1;
         else if (number(s, option == 9 ? "jobs" : "limit", optarg, option == 9 ? &s->jobs : &limit) != 0)
             return -1;
     }
     s->trial.limit = (unsigned)limit;
     for (int i = 0; i < (s->patches ? 1 : 6); i++)
-        if (!*text[i])
+        if (!*text[i] && !(s->build && (i == 2 || i == 5)))
             return fail(s, usage);
     for (int i = optind; i < argc; i++)
         if (corpus_read(&s->corpus, argv[i], s->error, sizeof s->error) != 0)
             return -1;
     if (check_names(s) != 0)
         return -1;
-    return s->patches ? 0 : cases_read(&s->trial.cases, s->cases, s->error, sizeof s->error);
+    return s->patches || s->build ? 0 : cases_read(&s->trial.cases, s->cases, s->error, sizeof s->error);
 }
 
 static int is_canary(const struct mutant *m)
@@ -212,12 +211,30 @@ static int check_patches(struct session *s)
     return status;
 }
 
+/* For other judges than ttt-verify. */
+static int build_only(struct session *s)
+{
+    if (choose(s) != 0)
+        return -1;
+    if (mkdir(s->trial.build.work, 0777) != 0)
+        return fail(s, "--work: the folder must not exist, and its parent must");
+    if (build_common(&s->trial.build, s->error, sizeof s->error) != 0)
+        return -1;
+    for (size_t i = s->canaries; i < s->count; i++) {
+        char folder[PATH_TEXT];
+        snprintf(folder, sizeof folder, "%s/%s", s->trial.build.work, s->list[i]->name);
+        if (build_mutant(&s->trial.build, s->list[i], folder, s->error, sizeof s->error) != 0)
+            return -1;
+    }
+    return EXIT_PASSED;
+}
+
 int main(int argc, char **argv)
 {
     struct session s = {.count = 0};
     int status = parse(&s, argc, argv);
     if (status == 0)
-        status = s.patches ? check_patches(&s) : run(&s);
+        status = s.patches ? check_patches(&s) : s.build ? build_only(&s) : run(&s);
     if (status < 0)
         fprintf(stderr, "check-mutants: %s\n", s.error);
     free(s.list);

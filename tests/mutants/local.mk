@@ -41,7 +41,15 @@ check-mutants: tests/mutants/check-mutants$(EXEEXT) ttt-verify$(EXEEXT)
 	tests/mutants/check-mutants --srcdir '$(abs_top_srcdir)' --work tests/mutants/work --verify ./ttt-verify \
 	    --cc '$(mutants_cc)' --libs '$(mutants_libs)' --cases '$(top_srcdir)/tests/mutants/cases.txt' \
 	    --only '$(MUTANTS)' --json tests/mutants/mutants.json $(MUTANTS_FLAGS) $(mutants_corpus:%=$(top_srcdir)/%)
+# The same faults and the fuzzer: found within a minute, shrunk, and named (needs jq and bc).
+EXTRA_DIST += tests/mutants/fuzz-mutants.sh tests/mutants/fuzz-mutants.txt
+fuzz-mutants: tests/mutants/check-mutants$(EXEEXT) ttt-fuzz$(EXEEXT)
+	$(top_srcdir)/tests/mutants/fuzz-mutants.sh . '$(abs_top_srcdir)' '$(mutants_cc)' '$(mutants_libs)' \
+	    $(mutants_corpus:%=$(abs_top_srcdir)/%)
+.PHONY: fuzz-mutants
+
 clean-local:
+	rm -rf tests/mutants/fuzz-work
 	rm -rf tests/mutants/work tests/mutants/mutants.json tests/mutants/power tests/mutants/power.json
 .PHONY: check-mutants
 
