@@ -28,11 +28,9 @@ int fuzz_block_make(struct ttt_tensors *block, const struct ttt_tensors *inputs,
     return 0;
 }
 
-int fuzz_block_run(struct ttt_tensors *block, const struct ttt_tensors *inputs, const struct ttt_candidate *candidate,
-                   unsigned directions, int threads, char *error, size_t error_size)
+static int run_passes(struct ttt_tensors *block, const struct ttt_candidate *candidate, unsigned directions,
+                      int threads, char *error, size_t error_size)
 {
-    if (fuzz_block_make(block, inputs, candidate->types, directions, error, error_size) != 0)
-        return -1;
     for (enum ttt_direction d = TTT_FORWARD; d <= TTT_BACKWARD; d++) {
         const struct ttt_call call = {.candidate = candidate, .direction = d, .threads = threads};
         if (d == TTT_BACKWARD && !(directions & TTT_DIRECTION_BACKWARD))
@@ -45,6 +43,30 @@ int fuzz_block_run(struct ttt_tensors *block, const struct ttt_tensors *inputs, 
         return -1;
     }
     return 0;
+}
+
+int fuzz_block_run(struct ttt_tensors *block, const struct ttt_tensors *inputs, const struct ttt_candidate *candidate,
+                   unsigned directions, int threads, char *error, size_t error_size)
+{
+    if (fuzz_block_make(block, inputs, candidate->types, directions, error, error_size) != 0)
+        return -1;
+    return run_passes(block, candidate, directions, threads, error, error_size);
+}
+
+int fuzz_block_replicate(struct ttt_tensors *block, const struct ttt_tensors *inputs, uint64_t seed,
+                         unsigned directions, int threads, char *error, size_t error_size)
+{
+    if (fuzz_block_make(block, inputs, TTT_TYPES_BF16, directions, error, error_size) != 0)
+        return -1;
+    for (enum ttt_tensor t = TTT_XQW; t < TTT_TENSOR_COUNT; t++) {
+        struct ttt_buffer *b = &block->buffer[t];
+        if (!b->data || b->dtype != TTT_BF16)
+            continue;
+        ttt_buffer_free(b);
+        if (ttt_tensors_add(block, t, TTT_F32, error, error_size) != 0)
+            return -1;
+    }
+    return run_passes(block, ttt_candidate_replica(seed), directions, threads, error, error_size);
 }
 
 int fuzz_is_output(enum ttt_tensor t, unsigned directions)

@@ -22,11 +22,15 @@ const struct ttt_candidate *fuzz_reference(enum ttt_types types);
 int fuzz_block_make(struct ttt_tensors *block, const struct ttt_tensors *inputs, enum ttt_types types,
                     unsigned directions, char *error, size_t error_size);
 
-/* The same, and a candidate's passes on it (one of those that compute every shape).  `given`: take the checkpoints of
- * this block where no forward pass is asked for; NULL: run it anyway. */
+/* The same, and a candidate's passes on it: always the forward pass, which the backward pass starts from. */
 int fuzz_block_run(struct ttt_tensors *block, const struct ttt_tensors *inputs, const struct ttt_candidate *candidate,
                    unsigned directions, int threads, char *error, size_t error_size);
 
+/* The same for replica `seed` of the precision contract, whose token outputs are float. */
+int fuzz_block_replicate(struct ttt_tensors *block, const struct ttt_tensors *inputs, uint64_t seed,
+                         unsigned directions, int threads, char *error, size_t error_size);
+
+/* Is it an output of the passes in these directions? */
 int fuzz_is_output(enum ttt_tensor t, unsigned directions);
 
 #endif

@@ -3,6 +3,7 @@
 #include "blocks.h"
 #include "harness/tier0.h"
 #include "screen.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -133,7 +134,7 @@ static int compare(const struct walk *w, int64_t m, const struct fuzz_outputs *o
     for (size_t i = 0; i < count && !w->out->found; i++) {
         if (!o->k->buffer[order[i]].data)
             continue;
-        const double ratio = fuzz_screen(o, order[i]);
+        const double ratio = fuzz_screen_finite(o, order[i]) >= 0 ? (double)INFINITY : fuzz_screen(o, order[i]);
         if (ratio < 0) {
             snprintf(w->error, w->error_size, "out of memory");
             return -1;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Times the reference's own error.  The truth of the values is a float's where nothing rounds to bfloat16. */
+/* Times the reference's own error of a row, squared for a single element; and what the sums in float make. */
 static const double tolerance = 2;
 static const double float_noise = 8 * (double)FLT_EPSILON;
 
@@ -109,15 +109,17 @@ int fuzz_stages_read(struct fuzz_stages *s, const char *path)
     return status;
 }
 
-/* Both passes of one of the references, watched. */
+/* Both passes of one of the references, watched; of replica `seed` of the contract where that is not 0. */
 static int watch_reference(const struct fuzz_lab *lab, const struct fuzz_subject *subject,
-                           const struct ttt_candidate *reference, struct fuzz_stages *s, char *error, size_t error_size)
+                           const struct ttt_candidate *reference, uint64_t seed, struct fuzz_stages *s, char *error,
+                           size_t error_size)
 {
     struct ttt_tensors block = {.head0 = 0};
     s->is_double = reference->types == TTT_TYPES_F64;
     ttt_candidate_ref_probe(fuzz_stages_probe, s);
     const int status =
-        fuzz_block_run(&block, &subject->inputs, reference, lab->directions, lab->threads, error, error_size);
+        seed ? fuzz_block_replicate(&block, &subject->inputs, seed, lab->directions, lab->threads, error, error_size)
+             : fuzz_block_run(&block, &subject->inputs, reference, lab->directions, lab->threads, error, error_size);
     ttt_candidate_ref_probe(NULL, NULL);
     ttt_tensors_free(&block);
     if (status == 0 && s->failed)
@@ -164,61 +166,92 @@ static const struct fuzz_stage *find(const struct fuzz_stages *s, const struct f
     return NULL;
 }
 
-/* Root mean square of a - r over the finite positions; infinity where only one of them is finite. */
-static double error_of(const struct fuzz_stage *a, const struct fuzz_stage *r)
+/* What the reference's own arithmetic costs: to nearest, and stochastically (of bfloat16 types). */
+enum { SAMPLES = 9 };
+
+struct samples {
+    struct fuzz_stages list[SAMPLES];
+    int count;
+};
+
+/* An error of a row and of its elements in units of what is suspicious, the largest over the rows. */
+static double row_ratio(const struct fuzz_stage *k, const struct fuzz_stage *r, const struct fuzz_stage *const *samples,
+                        int count, int64_t first)
 {
-    double square = 0;
-    for (int64_t i = 0; i < r->count; i++) {
-        const double x = a->values[i] - r->values[i];
-        if (isfinite(a->values[i]) != isfinite(r->values[i]))
-            return (double)INFINITY;
-        square += isfinite(x) ? x * x : 0;
+    double error = 0, size = 0, allowed = 0, worst = 0;
+    for (int64_t i = first; i < first + r->columns; i++)
+        size += isfinite(r->values[i]) ? r->values[i] * r->values[i] : 0;
+    const double noise = float_noise * sqrt(size / (double)r->columns);
+    for (int s = 0; s < count; s++) {
+        double square = 0;
+        for (int64_t i = first; i < first + r->columns; i++)
+            square += (samples[s]->values[i] - r->values[i]) * (samples[s]->values[i] - r->values[i]);
+        allowed = !(square <= allowed) ? square : allowed;
     }
-    return sqrt(square / (double)r->count);
+    for (int64_t i = first; i < first + r->columns; i++) {
+        double most = 0;
+        for (int s = 0; s < count; s++) {
+            const double d = fabs(samples[s]->values[i] - r->values[i]);
+            most = !(d <= most) ? d : most;
+        }
+        const double x = fabs(k->values[i] - r->values[i]);
+        if (isfinite(most) != isfinite(x)) /* finite in only one of the two */
+            worst = (double)INFINITY;
+        if (!isfinite(most) || !isfinite(x))
+            continue;
+        worst = fmax(worst, x == 0 ? 0 : x / (tolerance * tolerance * (most + noise)));
+        error += x * x;
+    }
+    return !isfinite(allowed) || error == 0
+               ? worst
+               : fmax(worst, sqrt(error) / (tolerance * (sqrt(allowed) + noise * sqrt((double)r->columns))));
 }
 
-static double size_of(const struct fuzz_stage *r)
+/* The stage of k against the truth's; 0 where one of the samples does not have it. */
+static double stage_ratio(const struct fuzz_stage *k, const struct fuzz_stage *r, const struct samples *samples)
 {
-    double square = 0;
-    for (int64_t i = 0; i < r->count; i++)
-        square += isfinite(r->values[i]) ? r->values[i] * r->values[i] : 0;
-    return sqrt(square / (double)r->count);
+    const struct fuzz_stage *own[SAMPLES];
+    double worst = 0;
+    for (int s = 0; s < samples->count; s++)
+        if (!(own[s] = find(&samples->list[s], r)))
+            return 0;
+    for (int64_t first = 0; first < r->count; first += r->columns)
+        worst = fmax(worst, row_ratio(k, r, own, samples->count, first));
+    return worst;
 }
 
-static void compare(const struct fuzz_stages *truth, const struct fuzz_stages *contract, const struct fuzz_stages *k,
+static void compare(const struct fuzz_stages *truth, const struct samples *samples, const struct fuzz_stages *k,
                     struct fuzz_equation *out)
 {
     for (size_t i = 0; i < truth->count && !out->found; i++) {
-        const struct fuzz_stage *r = &truth->list[i], *c = find(contract, r), *mine = find(k, r);
-        if (!c || !mine)
+        const struct fuzz_stage *r = &truth->list[i], *mine = find(k, r);
+        const double ratio = mine ? stage_ratio(mine, r, samples) : 0;
+        if (ratio <= 1)
             continue;
-        const double error = error_of(mine, r), allowed = tolerance * (error_of(c, r) + float_noise * size_of(r));
-        if (error <= allowed)
-            continue;
-        out->found = 1;
+        *out = (struct fuzz_equation){1, 1, "", r->head, r->mini_batch, r->occurrence > 0, ratio};
         memcpy(out->equation, r->equation, sizeof out->equation);
-        out->head = r->head;
-        out->mini_batch = r->mini_batch;
-        out->recomputed = r->occurrence > 0;
-        out->ratio = error / allowed;
     }
 }
 
 int fuzz_find_equation(const struct fuzz_lab *lab, const char *spec, const struct fuzz_subject *subject,
                        const char *path, struct fuzz_equation *out, char *error, size_t error_size)
 {
-    struct fuzz_stages truth = {.list = NULL}, contract = {.list = NULL}, k = {.list = NULL};
+    struct fuzz_stages truth = {.list = NULL}, k = {.list = NULL};
+    struct samples samples = {.count = 0};
+    const struct ttt_candidate *reference = fuzz_reference(lab->types);
     *out = (struct fuzz_equation){.offered = ttt_candidate_is_reference(lab->candidate)};
-    int status = out->offered ? watch_reference(lab, subject, lab->candidate, &k, error, error_size)
+    int status = out->offered ? watch_reference(lab, subject, lab->candidate, 0, &k, error, error_size)
                               : watch_plugin(lab, spec, subject, path, &k, &out->offered, error, error_size);
     if (status == 0 && out->offered)
-        status = watch_reference(lab, subject, &ttt_candidate_ref_f64, &truth, error, error_size);
+        status = watch_reference(lab, subject, &ttt_candidate_ref_f64, 0, &truth, error, error_size);
+    const int wanted = lab->types == TTT_TYPES_BF16 ? SAMPLES : 1;
+    for (int i = 0; i < wanted && status == 0 && out->offered; i++, samples.count++)
+        status = watch_reference(lab, subject, reference, (uint64_t)i, &samples.list[i], error, error_size);
     if (status == 0 && out->offered)
-        status = watch_reference(lab, subject, fuzz_reference(lab->candidate->types), &contract, error, error_size);
-    if (status == 0 && out->offered)
-        compare(&truth, &contract, &k, out);
+        compare(&truth, &samples, &k, out);
     fuzz_stages_free(&truth);
-    fuzz_stages_free(&contract);
     fuzz_stages_free(&k);
+    for (int i = 0; i < SAMPLES; i++)
+        fuzz_stages_free(&samples.list[i]);
     return status;
 }

@@ -86,8 +86,9 @@ static int check_findings(const json_t *findings, char *error, size_t error_size
     for (size_t i = 0; i < json_array_size(findings); i++) {
         const json_t *f = json_array_get(findings, i);
         if (!is_count(json_object_get(f, "index")) || !json_is_string(json_object_get(f, "case")) ||
-            !json_is_string(json_object_get(f, "gate")) || !json_is_string(json_object_get(f, "detail")))
-            return refuse(error, error_size, "finding %zu needs index, case, gate and detail", i);
+            !json_is_string(json_object_get(f, "gate")) || !json_is_string(json_object_get(f, "tensor")) ||
+            !json_is_string(json_object_get(f, "detail")))
+            return refuse(error, error_size, "finding %zu needs index, case, gate, tensor and detail", i);
     }
     return 0;
 }
@@ -231,15 +232,27 @@ static json_int_t index_of(const json_t *finding)
     return json_integer_value(json_object_get(finding, "index"));
 }
 
-/* The findings of both, in the order of their indices, which those of each are in. */
+static int is_like(const json_t *a, const json_t *b)
+{
+    return json_equal(json_object_get(a, "gate"), json_object_get(b, "gate")) &&
+           json_equal(json_object_get(a, "tensor"), json_object_get(b, "tensor"));
+}
+
+/* The findings of both in the order of their indices; of those that are alike, the first. */
 static int add_findings(json_t *to, const json_t *from)
 {
     json_t *mine = json_object_get(to, "findings");
     const json_t *theirs = json_object_get(from, "findings");
     for (size_t i = 0; i < json_array_size(theirs); i++) {
         json_t *finding = json_array_get(theirs, i);
-        size_t at = json_array_size(mine);
-        while (at > 0 && index_of(json_array_get(mine, at - 1)) > index_of(finding))
+        size_t at = 0;
+        while (at < json_array_size(mine) && !is_like(json_array_get(mine, at), finding))
+            at++;
+        if (at < json_array_size(mine) && index_of(json_array_get(mine, at)) <= index_of(finding))
+            continue;
+        if (at < json_array_size(mine) && json_array_remove(mine, at) != 0)
+            return -1;
+        for (at = json_array_size(mine); at > 0 && index_of(json_array_get(mine, at - 1)) > index_of(finding);)
             at--;
         if (json_array_insert(mine, at, finding) != 0)
             return -1;

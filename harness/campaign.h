@@ -8,7 +8,8 @@
  *   ranks: [ { rank, size, next, complete } ]: this rank did every index i < next with i mod size = rank,
  *   hash: the sum over the cases of a hash of (index, case, verdict), 16 hexadecimal digits,
  *   counts: { TABLE: { ROW: { VERDICT: an integer } } },
- *   findings: [ { index, case, gate, detail, and what the finder has to add } ], by index,
+ *   findings: [ { index, case, gate, tensor, detail, and what the finder has to add } ], by index; the first of each
+ *             gate and tensor,
  *   nearest: { value, case }: the reading that came nearest to its bound,
  *   seconds
  *

@@ -48,7 +48,7 @@ fuzz-mutants: tests/mutants/check-mutants$(EXEEXT) ttt-fuzz$(EXEEXT)
 	    $(mutants_corpus:%=$(abs_top_srcdir)/%)
 .PHONY: fuzz-mutants
 
-clean-local:
+clean-local: fuzz-clean
 	rm -rf tests/mutants/fuzz-work
 	rm -rf tests/mutants/work tests/mutants/mutants.json tests/mutants/power tests/mutants/power.json
 .PHONY: check-mutants
