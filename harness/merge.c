@@ -62,7 +62,7 @@ static json_t *join(int count, char **paths, const char *command, char *error, s
         }
     }
     json_object_set_new(joined, "program", json_string("ttt-report"));
-    json_object_set_new(joined, "command", json_string(command));
+    json_object_set_new(joined, "command", json_sprintf("ttt-report %s", command));
     json_object_del(joined, "missing");
     return joined;
 }

@@ -155,3 +155,9 @@ tests_test_relations_SOURCES = tests/test_relations.c tests/fakes.c tests/fakes.
 
 check_PROGRAMS += tests/test_exact
 tests_test_exact_SOURCES = tests/test_exact.c tests/fakes.c tests/fakes.h $(ref_run)
+
+# Misuse, and the fuzzer.
+check_PROGRAMS += tests/test_fuzz tests/test_hostile
+tests_test_fuzz_SOURCES = tests/test_fuzz.c tests/fakes.c tests/fakes.h tests/run.h
+tests_test_fuzz_LDADD = fuzz/libttt_fuzz.la $(LDADD)
+tests_test_hostile_SOURCES = tests/test_hostile.c tests/run.h

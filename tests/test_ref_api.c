@@ -2,6 +2,7 @@
  *
  * Every bad argument of every public function of the reference: its status, and that nothing was written.
  */
+#include "harness/rng.h"
 #include "tests/ref_run.h"
 #include "tests/run.h"
 #include <check.h>
@@ -501,6 +502,51 @@ START_TEST(a_small_workspace_is_refused)
 }
 END_TEST
 
+/* A fault of the call, drawn: one that alone is refused, and that no other one undoes. */
+static void plant(struct world *w, struct ttt_mlp_shape *shape, struct ttt_ref_options *options, uint64_t draw)
+{
+    static const int64_t sizes[] = {0, -1, INT64_MIN, INT64_MAX};
+    static const double eps[] = {-1e-30, -1, -(double)INFINITY, (double)INFINITY, (double)NAN};
+    static const int threads[] = {-1, 4097, INT_MAX, INT_MIN};
+    const uint64_t kind = draw % 8, which = draw / 8 % 64, how = draw / 512;
+    const int operand = (int)(which % (uint64_t)w->count), other = (int)(how % (uint64_t)w->count);
+    if (kind == 0)
+        *size_member(shape, (int)(which % 6)) = sizes[how % 4];
+    else if (kind == 1)
+        shape->ln_eps = eps[how % 5];
+    else if (kind == 2)
+        shape->causal = how % 2 ? 2 : INT_MIN;
+    else if (kind == 3)
+        options->threads = threads[how % 4];
+    else if (kind == 4 && !is_optional(w->backward, w->operands[operand].tensor))
+        set(w, operand, NULL);
+    else if (kind == 5)
+        set(w, operand, w->place[operand] + 1 + how % (element(w, operand) - 1));
+    else if (kind == 6 && operand != other && is_output(w, operand))
+        set(w, operand, w->place[other]);
+    else
+        w->workspace = how % 2 ? NULL : w->place[w->count] + 1 + how % 63;
+}
+
+/* One to four faults at once: some status, and nothing written. */
+START_TEST(any_mixture_of_faults_is_refused)
+{
+    struct world w;
+    world_open(&w, _i, 1, 256);
+    for (uint64_t round = 0; round < 3000; round++) {
+        struct ttt_mlp_shape shape = w.shape;
+        struct ttt_ref_options options = w.options;
+        reset(&w);
+        for (uint64_t fault = 0; fault <= round % 4; fault++)
+            plant(&w, &shape, &options, ttt_rng_bits(1, 100 + fault, round * 16 + (uint64_t)_i) >> 8);
+        const enum ttt_status status = pass(&w, &shape, 1, &options);
+        ck_assert_msg(status != TTT_OK, "round %d: served", (int)round);
+        ck_assert_msg(!memcmp(w.memory, w.before, w.memory_bytes), "round %d: memory was written", (int)round);
+    }
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(each_status_has_words_of_its_own)
 {
     for (int i = TTT_OK; i <= TTT_ERROR_MEMORY; i++) {
@@ -525,7 +571,7 @@ int main(void)
         missing_pointers_are_refused,         optional_groups_in_part_are_refused,
         misaligned_pointers_are_refused,      overlaps_are_refused,
         neighbours_without_a_gap_are_served,  inputs_may_be_the_same_memory,
-        a_small_workspace_is_refused,
+        a_small_workspace_is_refused,         any_mixture_of_faults_is_refused,
     };
     for (size_t i = 0; i < sizeof every_pass / sizeof every_pass[0]; i++)
         tcase_add_loop_test(tc, every_pass[i], 0, 7); /* two directions of three precisions, and the complex one */

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The fuzzer's parts: what it draws, how it judges, shrinks and explains, and how ranks and reports go together.
+ */
+#include "fakes.h"
+#include "fuzz/attempt.h"
+#include "fuzz/diverge.h"
+#include "fuzz/draw.h"
+#include "fuzz/shard.h"
+#include "fuzz/shrink.h"
+#include "fuzz/stages.h"
+#include "harness/flops.h"
+#include "run.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct fuzz_case parse(const char *text)
+{
+    struct fuzz_case f;
+    char error[512] = "";
+    const int status = fuzz_case_parse(text, &f, error, sizeof error);
+    ck_assert_msg(status == 0, "%s", error);
+    return f;
+}
+
+static void draw(uint64_t seed, uint64_t index, struct fuzz_case *f)
+{
+    memset(f, 0, sizeof *f);
+    fuzz_draw_shape(seed, index, &f->c);
+    fuzz_draw_values(seed, index, f);
+}
+
+START_TEST(a_case_is_a_function_of_seed_and_index)
+{
+    int others = 0;
+    for (uint64_t i = 0; i < 500; i++) {
+        struct fuzz_case a, b, c;
+        char text[FUZZ_CASE_TEXT], again[FUZZ_CASE_TEXT], why[512] = "";
+        draw(3, i, &a);
+        draw(3, i, &b);
+        draw(4, i, &c);
+        ck_assert_msg(ttt_case_check(&a.c, why, sizeof why) == 0, "%s", why);
+        fuzz_case_format(&a, text);
+        fuzz_case_format(&b, again);
+        ck_assert_str_eq(text, again);
+        b = parse(text);
+        fuzz_case_format(&b, again);
+        ck_assert_str_eq(text, again);
+        fuzz_case_format(&c, again);
+        others += strcmp(text, again) != 0;
+    }
+    ck_assert_int_gt(others, 490);
+}
+END_TEST
+
+/* The promises of the manual: how large the cases are, how many have several mini-batches and a tail, that the edges
+ * are there. */
+START_TEST(shapes_are_what_they_should_be)
+{
+    enum { CASES = 4000 };
+    int tails = 0, large = 0, one = 0, longer = 0, causal = 0, far_groups = 0, eps_zero = 0, exact = 0, plain = 0;
+    for (uint64_t i = 0; i < CASES; i++) {
+        struct fuzz_case f;
+        draw(1, i, &f);
+        const struct ttt_mlp_shape *s = &f.c.shape;
+        tails += fuzz_has_tail(s);
+        large += ttt_flops(s, TTT_FORWARD) + ttt_flops(s, TTT_BACKWARD) >= 1e6;
+        one += s->seq_len == 1;
+        longer += s->mini_batch_size > s->seq_len;
+        causal += s->causal;
+        far_groups += s->checkpoint_group_size > ttt_shape_mini_batches(s);
+        eps_zero += s->ln_eps == 0;
+        exact += f.c.distribution == TTT_DIST_EXACT;
+        plain += fuzz_case_is_plain(&f);
+    }
+    ck_assert_int_gt(tails, CASES / 5);
+    ck_assert_int_gt(large, CASES / 2);
+    ck_assert(one > 5 && longer > 20 && far_groups > 100 && eps_zero > 50 && exact > 5);
+    ck_assert(causal > CASES / 4 && causal < CASES / 2 && plain > CASES / 3 && plain < CASES * 2 / 3);
+}
+END_TEST
+
+/* Each kind of value. */
+START_TEST(values_are_what_they_are_called)
+{
+    char error[512];
+    struct ttt_tensors t;
+    const struct fuzz_case f = parse("b1h2n6c3f5d7g1 XQ=zero XK=flat XV=repeat last_eta=negative ttt_norm_weight=limit "
+                                     "ttt_norm_bias=denormal W1_init=one b1_init=nan@20 W2_init=-inf@0 "
+                                     "b2_init=outlier@3 grad_L_XQW=huge grad_L_W1_last=tiny");
+    ck_assert_int_eq(fuzz_case_inputs(&t, &f, error, sizeof error), 0);
+    for (int64_t i = 0; i < 60; i++) {
+        ck_assert(ttt_buffer_get(&t.buffer[TTT_XQ], i) == 0);
+        ck_assert(ttt_buffer_get(&t.buffer[TTT_XK], i) == ttt_buffer_get(&t.buffer[TTT_XK], i / 5 * 5));
+        ck_assert(ttt_buffer_get(&t.buffer[TTT_XV], i) == ttt_buffer_get(&t.buffer[TTT_XV], i / 30 * 30 + i % 5));
+        ck_assert(ttt_buffer_get(&t.buffer[TTT_W1_INIT], i) == 1);
+        ck_assert(fabs(ttt_buffer_get(&t.buffer[TTT_GRAD_XQW], i)) > 1e6);
+        ck_assert(fabs(ttt_buffer_get(&t.buffer[TTT_GRAD_W1_LAST], i)) < 1e-11);
+    }
+    for (int64_t i = 0; i < 10; i++) {
+        ck_assert(ttt_buffer_get(&t.buffer[TTT_LAST_ETA], i) < 0);
+        ck_assert(fabs(ttt_buffer_get(&t.buffer[TTT_NORM_WEIGHT], i)) == 0x1.fep127);
+        ck_assert(fpclassify((float)ttt_buffer_get(&t.buffer[TTT_NORM_BIAS], i)) == FP_SUBNORMAL);
+    }
+    ck_assert(isnan(ttt_buffer_get(&t.buffer[TTT_B1_INIT], 20 % 14)) &&
+              ttt_buffer_get(&t.buffer[TTT_W2_INIT], 0) < -1e300);
+    ck_assert(fabs(ttt_buffer_get(&t.buffer[TTT_B2_INIT], 3)) > fabs(ttt_buffer_get(&t.buffer[TTT_B2_INIT], 4)));
+    ttt_tensors_free(&t);
+}
+END_TEST
+
+/* A laboratory for one candidate. */
+struct bench {
+    struct fuzz_lab lab;
+    char scratch[64];
+};
+
+static void bench_open(struct bench *b, const struct ttt_candidate *candidate)
+{
+    snprintf(b->scratch, sizeof b->scratch, "/tmp/test-fuzz-XXXXXX");
+    const int fd = mkstemp(b->scratch);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    b->lab = (struct fuzz_lab){.candidate = candidate,
+                               .types = candidate->types,
+                               .directions = TTT_DIRECTION_BOTH,
+                               .threads = 1,
+                               .scratch = b->scratch,
+                               .result = calloc(1, sizeof *b->lab.result)};
+    ck_assert_ptr_nonnull(b->lab.result);
+}
+
+static void bench_close(struct bench *b)
+{
+    unlink(b->scratch);
+    free(b->lab.result);
+}
+
+static struct fuzz_outcome attempt(const struct bench *b, const struct fuzz_case *f, enum fuzz_depth depth)
+{
+    struct fuzz_subject subject;
+    struct fuzz_outcome outcome;
+    char error[1024] = "";
+    int status = fuzz_subject_make(&subject, f, error, sizeof error);
+    if (status == 0)
+        status = fuzz_attempt(&b->lab, &subject, depth, &outcome, error, sizeof error);
+    fuzz_subject_free(&subject);
+    ck_assert_msg(status == 0, "%s", error);
+    return outcome;
+}
+
+/* Cases that once raised a false alarm, and hard ones of each kind: the references pass, judged and related. */
+START_TEST(correct_candidates_pass)
+{
+    static const char *const cases[] = {
+        "b3h2n96c32f12d32g3 causal=1 state_grads=0 seed=434844781 XK=repeat",        /* a gate without a threshold */
+        "b1h5n16c5f9d36g1 eps=1 causal=1 seed=3646832089 W2_init=zero b2_init=zero", /* a bias that is 0 by structure */
+        "b1h3n15c3f7d65g2 causal=1 seed=670436298 W2_init=nan@980695", /* a checkpoint that is poisoned itself */
+        "b2h1n16c8f24d96g1 dist=model seed=2878527412 XV=huge ttt_norm_weight=one", /* float's own error is larger */
+        "b1h4n139c16f2d8g1 dist=strong seed=434998519 causal=1",
+        "b1h1n127c64f8d32g1 eps=1e-5 dist=strong seed=735270250 causal=1 state_grads=0", /* narrow, many rows */
+        "b2h2n23c4f16d32g2 XQ=limit XV=inf@100",
+        "b2h2n23c4f16d32g2 eps=0 XK=flat last_eta=large",
+        "b2h2n23c4f16d32g2 causal=1 token_eta=nan@2 last_eta=nan@50",
+        "b1h2n9c4f16d8g2 eps=0 dist=exact",
+    };
+    static const struct ttt_candidate *const candidates[] = {&ttt_candidate_ref_bf16, &ttt_candidate_ref_f32,
+                                                             &ttt_candidate_ref_f64};
+    for (size_t c = 0; c < 3; c++) {
+        struct bench b;
+        bench_open(&b, candidates[c]);
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            const struct fuzz_case f = parse(cases[i]);
+            const struct fuzz_outcome o = attempt(&b, &f, FUZZ_RELATE);
+            ck_assert_msg(o.verdict != TTT_FAIL, "%s on %s: %s: %s", candidates[c]->name, cases[i], o.gate, o.detail);
+        }
+        bench_close(&b);
+    }
+}
+END_TEST
+
+/* Planted faults are found by the screen, shrunk to one head and at most two mini-batches, and named. */
+static const struct {
+    enum fault fault;
+    const char *gate;
+    enum ttt_tensor tensor; /* where it goes wrong first; TTT_TENSOR_COUNT: nowhere */
+} planted[] = {
+    {FAULT_UNWRITTEN, "overwritten", TTT_TENSOR_COUNT}, {FAULT_OVERRUN, "red-zones", TTT_TENSOR_COUNT},
+    {FAULT_INPUT, "inputs", TTT_TENSOR_COUNT},          {FAULT_NAN, "finite", TTT_W1_LAST},
+    {FAULT_STATUS, "status", TTT_TENSOR_COUNT},
+};
+
+START_TEST(faults_are_found_shrunk_and_named)
+{
+    struct fake fake;
+    struct bench b;
+    fake_make(&fake, &ttt_candidate_ref_bf16, planted[_i].fault);
+    bench_open(&b, &fake.candidate);
+    struct fuzz_case f = parse("b2h3n41c8f16d32g2 dist=strong seed=5 XV=outlier@77");
+    struct fuzz_outcome o = attempt(&b, &f, FUZZ_SCREEN);
+    ck_assert_int_eq(o.verdict, TTT_FAIL);
+    ck_assert_str_eq(o.gate, planted[_i].gate);
+    int tries;
+    char error[1024] = "";
+    ck_assert_int_eq(fuzz_shrink(&b.lab, &f, &o, &tries, error, sizeof error), 0);
+    ck_assert_str_eq(o.gate, planted[_i].gate);
+    ck_assert(f.c.shape.batch * f.c.shape.heads == 1 && ttt_shape_mini_batches(&f.c.shape) <= 2);
+    ck_assert(f.field[TTT_XV].kind != FUZZ_OUTLIER && tries <= FUZZ_SHRINK_TRIES);
+    if (planted[_i].tensor != TTT_TENSOR_COUNT) {
+        struct fuzz_subject subject;
+        struct fuzz_divergence d;
+        ck_assert_int_eq(fuzz_subject_make(&subject, &f, error, sizeof error), 0);
+        ck_assert_int_eq(fuzz_diverge(&b.lab, &subject, &d, error, sizeof error), 0);
+        ck_assert(d.found && d.tensor == planted[_i].tensor);
+        fuzz_subject_free(&subject);
+    }
+    bench_close(&b);
+}
+END_TEST
+
+/* The references show their equations; none of a correct one is wrong, nor any mini-batch alone. */
+START_TEST(a_correct_candidate_diverges_nowhere)
+{
+    static const char *const cases[] = {"b1h2n23c8f16d32g2 seed=4", "b2h1n23c8f16d32g2 seed=4 causal=1",
+                                        "b1h1n9c4f8d16g3 dist=strong state_grads=0"};
+    struct bench b;
+    bench_open(&b, &ttt_candidate_ref_bf16);
+    for (size_t i = 0; i < 3; i++) {
+        const struct fuzz_case f = parse(cases[i]);
+        struct fuzz_subject subject;
+        struct fuzz_divergence d;
+        struct fuzz_equation e;
+        char error[1024] = "";
+        ck_assert_int_eq(fuzz_subject_make(&subject, &f, error, sizeof error), 0);
+        ck_assert_int_eq(fuzz_diverge(&b.lab, &subject, &d, error, sizeof error), 0);
+        ck_assert_msg(!d.found, "%s of mini-batch %d", ttt_tensor_info[d.tensor].name, (int)d.mini_batch);
+        ck_assert_int_eq(fuzz_find_equation(&b.lab, "ref-bf16", &subject, b.scratch, &e, error, sizeof error), 0);
+        ck_assert_msg(e.offered && !e.found, "%s", e.equation);
+        fuzz_subject_free(&subject);
+    }
+    bench_close(&b);
+}
+END_TEST
+
+/* What a launcher sets, and the rank that follows. */
+static const char *const *variables;
+
+static const char *environment(const char *name)
+{
+    for (size_t i = 0; variables[i]; i += 2)
+        if (strcmp(variables[i], name) == 0)
+            return variables[i + 1];
+    return NULL;
+}
+
+START_TEST(ranks_are_those_of_the_launcher)
+{
+    static const char *const nothing[] = {NULL};
+    static const char *const openmpi[] = {"OMPI_COMM_WORLD_RANK",
+                                          "3",
+                                          "OMPI_COMM_WORLD_SIZE",
+                                          "8",
+                                          "OMPI_COMM_WORLD_LOCAL_RANK",
+                                          "3",
+                                          "SLURM_PROCID",
+                                          "0",
+                                          "SLURM_NTASKS",
+                                          "2",
+                                          NULL};
+    static const char *const slurm[] = {"SLURM_ARRAY_TASK_ID",
+                                        "5",
+                                        "SLURM_ARRAY_TASK_MIN",
+                                        "1",
+                                        "SLURM_ARRAY_TASK_COUNT",
+                                        "3",
+                                        "SLURM_ARRAY_TASK_STEP",
+                                        "2",
+                                        "SLURM_PROCID",
+                                        "1",
+                                        "SLURM_NTASKS",
+                                        "4",
+                                        "SLURM_LOCALID",
+                                        "1",
+                                        "CUDA_VISIBLE_DEVICES",
+                                        "GPU-a,GPU-b,GPU-c",
+                                        NULL};
+    static const char *const half[] = {"PMIX_RANK", "0", NULL};
+    const struct {
+        const char *text, *const *set;
+        int status;
+        uint64_t rank, size;
+        const char *device;
+    } all[] = {
+        {"auto", nothing, 0, 0, 1, ""}, {"auto", openmpi, 0, 3, 8, "3"}, {"auto", slurm, 0, 9, 12, "GPU-b"},
+        {"auto", half, -1, 0, 0, ""},   {"2/5", openmpi, 0, 2, 5, "3"},  {"5/5", nothing, -1, 0, 0, ""},
+        {"1", nothing, -1, 0, 0, ""},   {"", nothing, -1, 0, 0, ""},     {"-1/2", nothing, -1, 0, 0, ""},
+        {"0/0", nothing, -1, 0, 0, ""},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct fuzz_shard shard;
+        char error[512] = "", device[32];
+        variables = all[i].set;
+        ck_assert_int_eq(fuzz_shard_parse(all[i].text, environment, &shard, error, sizeof error), all[i].status);
+        ck_assert(all[i].status == 0 ? shard.rank == all[i].rank && shard.size == all[i].size : error[0] != '\0');
+        fuzz_shard_device(environment, device, sizeof device);
+        ck_assert_str_eq(device, all[i].device);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("fuzz");
+    TCase *tc = tcase_create("fuzz");
+    tcase_add_test(tc, a_case_is_a_function_of_seed_and_index);
+    tcase_add_test(tc, shapes_are_what_they_should_be);
+    tcase_add_test(tc, values_are_what_they_are_called);
+    tcase_add_test(tc, correct_candidates_pass);
+    tcase_add_loop_test(tc, faults_are_found_shrunk_and_named, 0, sizeof planted / sizeof planted[0]);
+    tcase_add_test(tc, a_correct_candidate_diverges_nowhere);
+    tcase_add_test(tc, ranks_are_those_of_the_launcher);
+    tcase_set_timeout(tc, 120);
+    suite_add_tcase(suite, tc);
+    return run_suite(suite);
+}
