@@ -2,6 +2,7 @@
 #include "attempt.h"
 #include "blocks.h"
 #include "harness/exactness.h"
+#include "harness/machine.h"
 #include "harness/relations.h"
 #include "harness/tier0.h"
 #include "harness/verdict.h"
@@ -23,10 +24,19 @@ struct attempt {
     size_t error_size;
 };
 
+/* Inputs, truth, reference, candidate, and what the judge holds besides. */
+static int check_memory(const struct ttt_case *c, char *error, size_t error_size)
+{
+    const int64_t bytes = ttt_tensors_bytes(c, c->shape.heads, TTT_TYPES_F64, ~0u);
+    return ttt_machine_fits("this case", bytes > INT64_MAX / 6 ? INT64_MAX : 6 * bytes, error, error_size);
+}
+
 int fuzz_subject_make(struct fuzz_subject *s, const struct fuzz_case *f, char *error, size_t error_size)
 {
     *s = (struct fuzz_subject){
         .c = f->c, .plain = fuzz_case_is_plain(f), .gentle = fuzz_case_is_gentle(f), .file = NULL};
+    if (check_memory(&s->c, error, error_size) != 0)
+        return -1;
     return fuzz_case_inputs(&s->inputs, f, error, error_size);
 }
 
@@ -35,7 +45,7 @@ int fuzz_subject_load(struct fuzz_subject *s, struct ttt_safetensors *file, char
     *s = (struct fuzz_subject){.file = file};
     struct fuzz_case named = {.field = {{FUZZ_DRAWN, 0}}};
     struct ttt_tensors drawn = {.head0 = 0};
-    if (ttt_safetensors_case(file, &s->c, error, error_size) != 0 ||
+    if (ttt_safetensors_case(file, &s->c, error, error_size) != 0 || check_memory(&s->c, error, error_size) != 0 ||
         ttt_tensors_load(&s->inputs, file, &s->c, 0, s->c.shape.heads, TTT_TYPES_F64, FUZZ_INPUTS, error, error_size))
         return -1;
     named.c = s->c;

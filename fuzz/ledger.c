@@ -231,7 +231,7 @@ int fuzz_ledger_save(struct fuzz_ledger *l, double seconds, int complete, char *
         return 0;
     if (ttt_output_open(&out, l->path, error, error_size) != 0)
         return -1;
-    if (json_dumpf(l->report, out.stream, JSON_INDENT(1)) == 0 && fputc('\n', out.stream) != EOF)
+    if (json_dumpf(l->report, out.stream, JSON_INDENT(1) | JSON_SORT_KEYS) == 0 && fputc('\n', out.stream) != EOF)
         return ttt_output_commit(&out, error, error_size);
     snprintf(error, error_size, "--json: the report could not be written");
     ttt_output_abandon(&out);

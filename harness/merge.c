@@ -87,7 +87,7 @@ static int write_report(const char *path, const json_t *report, char *error, siz
     struct ttt_output out;
     if (ttt_output_open(&out, path, error, error_size) != 0)
         return -1;
-    if (json_dumpf(report, out.stream, JSON_INDENT(1)) != 0 || fputc('\n', out.stream) == EOF) {
+    if (json_dumpf(report, out.stream, JSON_INDENT(1) | JSON_SORT_KEYS) != 0 || fputc('\n', out.stream) == EOF) {
         snprintf(error, error_size, "--json: the report could not be written");
         ttt_output_abandon(&out);
         return -1;

@@ -19,6 +19,7 @@ SH_LOG_COMPILER = $(SHELL)
 
 check_scripts = \
 	tests/check-bench.sh \
+	tests/check-fuzz.sh \
 	tests/check-headers.sh \
 	tests/check-includes.sh \
 	tests/check-includes-selftest.sh \

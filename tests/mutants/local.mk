@@ -63,7 +63,7 @@ tests_mutants_power_curves_SOURCES = \
 	tests/mutants/process.c tests/mutants/process.h
 
 fault_sources = \
-	tests/mutants/fault.c harness/shapes.c harness/tensor_table.c harness/text.c \
+	tests/mutants/fault.c harness/exact.c harness/rng.c harness/shapes.c harness/tensor_table.c harness/text.c \
 	ref/blas_kernels.c ref/blas_threads.c ref/ref_bf16.c ref/shape.c ref/status.c
 tests/mutants/fault.so: $(fault_sources)
 	$(AM_V_CCLD)$(mutants_cc) -O2 -shared -ffunction-sections -Wl,--gc-sections,-z,defs $(AM_CPPFLAGS) \
