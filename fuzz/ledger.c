@@ -90,7 +90,7 @@ int fuzz_ledger_open(struct fuzz_ledger *l, const struct fuzz_options *o, const 
         snprintf(error, error_size, "out of memory");
         return -1;
     }
-    if (o->resume && access(l->path, F_OK) == 0)
+    if (o->resume && l->path && access(l->path, F_OK) == 0)
         return resume(l, error, error_size);
     return fuzz_ledger_save(l, 0, 0, error, error_size); /* a path that cannot be written is better known now */
 }

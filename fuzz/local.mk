@@ -50,7 +50,7 @@ fuzz_parsers = fuzz/fuzz_case.c fuzz/shard.c harness/campaign.c harness/given.c 
 	harness/safetensors_case.c harness/shapes.c harness/text.c
 fuzz-coverage: all
 	@set -e; mkdir -p fuzz/work; objects=; for t in $(FUZZ_TARGETS); do \
-	  $(fuzz_target_build) -fprofile-instr-generate -fcoverage-mapping -DFUZZ_CORPUS="\"$$t\"" \
+	  $(fuzz_target_build) -fprofile-instr-generate -fcoverage-mapping \
 	    $(top_srcdir)/fuzz/replay.c $(top_srcdir)/fuzz/target_$$t.c $(fuzz_target_sources:%=$(top_srcdir)/%) \
 	    -o fuzz/work/coverage_$$t $(JANSSON_LIBS) -lm; \
 	  TTT_SRCDIR='$(abs_top_srcdir)' LLVM_PROFILE_FILE=fuzz/work/$$t.profraw fuzz/work/coverage_$$t; \
@@ -68,11 +68,9 @@ fuzz-clean:
 # The corpus as ordinary tests.
 check_PROGRAMS += fuzz/replay_case fuzz/replay_report fuzz/replay_safetensors
 fuzz_replay_case_SOURCES = fuzz/replay.c fuzz/target.h fuzz/target_case.c
-fuzz_replay_case_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_CORPUS='"case"'
 fuzz_replay_case_LDADD = fuzz/libttt_fuzz.la harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)
 fuzz_replay_report_SOURCES = fuzz/replay.c fuzz/target.h fuzz/target_file.c fuzz/target_report.c
-fuzz_replay_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) -DFUZZ_CORPUS='"report"'
+fuzz_replay_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 fuzz_replay_report_LDADD = harness/libttt_harness.la $(JANSSON_LIBS)
 fuzz_replay_safetensors_SOURCES = fuzz/replay.c fuzz/target.h fuzz/target_file.c fuzz/target_safetensors.c
-fuzz_replay_safetensors_CPPFLAGS = $(AM_CPPFLAGS) -DFUZZ_CORPUS='"safetensors"'
 fuzz_replay_safetensors_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)

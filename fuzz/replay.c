@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Give every file of a folder of the corpus (FUZZ_CORPUS below the source tree) to a target of libFuzzer.
+ * Give every file of a folder of the corpus (its name, below fuzz/corpus of the source tree) to a target of libFuzzer.
  */
 #include "target.h"
 #include <dirent.h>
@@ -27,7 +27,7 @@ int main(void)
     const char *srcdir = getenv("TTT_SRCDIR");
     char folder[4000];
     int files = 0, failed = 0;
-    snprintf(folder, sizeof folder, "%s/fuzz/corpus/%s", srcdir ? srcdir : ".", FUZZ_CORPUS);
+    snprintf(folder, sizeof folder, "%s/fuzz/corpus/%s", srcdir ? srcdir : ".", target_name);
     DIR *corpus = opendir(folder);
     for (const struct dirent *entry; corpus && (entry = readdir(corpus));)
         if (entry->d_name[0] != '.') {
@@ -36,6 +36,6 @@ int main(void)
         }
     if (corpus)
         closedir(corpus);
-    printf("%s: %d files\n", FUZZ_CORPUS, files);
+    printf("%s: %d files\n", target_name, files);
     return failed || files < 10;
 }

@@ -11,6 +11,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+extern const char target_name[]; /* of the target, and of its folder of the corpus */
+
 /* The bytes as a file, the same one each time, removed at the end; its path. */
 const char *target_file(const uint8_t *data, size_t size);
 

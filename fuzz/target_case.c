@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char target_name[] = "case";
+
 static int is_line(const char *error, size_t size)
 {
     const size_t n = strnlen(error, size);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char target_name[] = "report";
+
 /* The next rank of the same campaign. */
 static json_t *neighbour(const json_t *report)
 {

@@ -11,6 +11,8 @@
 #define INPUTS (1u << TTT_ROLE_INPUT | 1u << TTT_ROLE_UPSTREAM)
 #define EVERY  (INPUTS | 1u << TTT_ROLE_FORWARD_OUTPUT | 1u << TTT_ROLE_BACKWARD_OUTPUT)
 
+const char target_name[] = "safetensors";
+
 static int is_line(const char *error, size_t size)
 {
     const size_t n = strnlen(error, size);

@@ -184,13 +184,13 @@ END_TEST
 
 /* Planted faults are found by the screen, shrunk to one head and at most two mini-batches, and named. */
 static const struct {
-    enum fault fault;
     const char *gate;
+    enum fault fault;
     enum ttt_tensor tensor; /* where it goes wrong first; TTT_TENSOR_COUNT: nowhere */
 } planted[] = {
-    {FAULT_UNWRITTEN, "overwritten", TTT_TENSOR_COUNT}, {FAULT_OVERRUN, "red-zones", TTT_TENSOR_COUNT},
-    {FAULT_INPUT, "inputs", TTT_TENSOR_COUNT},          {FAULT_NAN, "finite", TTT_W1_LAST},
-    {FAULT_STATUS, "status", TTT_TENSOR_COUNT},
+    {"overwritten", FAULT_UNWRITTEN, TTT_TENSOR_COUNT}, {"red-zones", FAULT_OVERRUN, TTT_TENSOR_COUNT},
+    {"inputs", FAULT_INPUT, TTT_TENSOR_COUNT},          {"finite", FAULT_NAN, TTT_W1_LAST},
+    {"status", FAULT_STATUS, TTT_TENSOR_COUNT},
 };
 
 START_TEST(faults_are_found_shrunk_and_named)
