@@ -4,9 +4,9 @@
  *
  * The screen runs the truth (ref-f64), the reference of the candidate's own type set (what a correct kernel of that
  * range computes) and the candidate once.  The hard checks of every call decide at once (status, memory, inputs), as do
- * positions that are finite in only one of candidate and reference.  Errors that are larger than twice the reference's
- * in any group of elements make the case suspicious.  What is suspicious, and a sample of the rest, is judged: by
- * the calibrated gates of the harness, by the exact data's own rule, by the exact relations.
+ * positions that are finite in only one of candidate and reference.  Errors that are much larger than the
+ * reference's in any group of elements make the case suspicious.  What is suspicious, and a sample of the rest, is
+ * judged: by the calibrated gates of the harness, by the exact data's own rule, by the exact relations.
  *
  * The gates are calibrated on the named distributions and on layers of usual proportions.  There their word counts.
  * Elsewhere (hard values, eps far from any in use, degenerate widths) an error fails when it is beyond FUZZ_SLACK times

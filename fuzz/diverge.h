@@ -16,7 +16,7 @@ struct fuzz_divergence {
     int found;              /* else no mini-batch alone is wrong: the fault needs longer checkpoint groups, say */
     enum ttt_tensor tensor; /* of the mini-batch as a case of its own: W1_last is the state after it */
     int64_t mini_batch;
-    double ratio; /* to twice the reference's error */
+    double ratio; /* as of the screen: above 1 */
 };
 
 /* 0, or -1 with one line in `error` (a shape that the candidate does not serve, say). */

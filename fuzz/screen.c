@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "screen.h"
 #include "harness/groups.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
-static const double tolerance = 2; /* times the contract's own error: an error that is worth a judgement */
-
-/* Smaller groups have an error that says nothing; their parents have them. */
-enum { LEAST = 16 };
+/* Times the reference's own error: an error that is worth a judgement.  That of the contract with stochastic
+ * rounding, a correct kernel, is beyond it somewhere in a quarter of the cases. */
+static const double tolerance = FUZZ_SCREEN_TOLERANCE;
 
 static double ratio(double error, double allowed)
 {
@@ -19,16 +19,33 @@ static double larger(double a, double b)
     return a >= b || isnan(a) ? a : b;
 }
 
-/* The largest ratio of root mean squares, and of largest elements, over the groups of one level. */
-static double level_ratio(const struct ttt_groups g[3], enum ttt_level level)
+/* Errors of k, of the contract, and of the rounding of outputs. */
+enum { K, CONTRACT, ROUNDING, ERRORS };
+
+/* Mean square of what the contract and the rounding cost in a group; in a row or a tile not less than in its piece, as
+ * for the gates: a common factor may be right there by chance. */
+static double cost_of(const struct ttt_groups g[ERRORS], const struct ttt_place *place, int64_t i)
+{
+    const struct ttt_geometry *geometry = &g[K].geometry;
+    double contract = g[CONTRACT].sums[place->level][i].square / (double)place->elements;
+    if (place->level > TTT_LEVEL_PIECE) {
+        const int64_t piece = place->head * geometry->pieces + place->piece;
+        const struct ttt_place parent = ttt_groups_place(geometry, TTT_LEVEL_PIECE, piece);
+        contract = fmax(contract, g[CONTRACT].sums[TTT_LEVEL_PIECE][piece].square / (double)parent.elements);
+    }
+    return contract + g[ROUNDING].sums[place->level][i].square / (double)place->elements;
+}
+
+/* The largest ratio of root mean squares over the groups of one level; smaller groups have their parents. */
+static double level_ratio(const struct ttt_groups g[ERRORS], enum ttt_level level)
 {
     double worst = 0;
-    for (int64_t i = 0; i < g[0].count[level]; i++) {
-        const struct ttt_sums *k = &g[0].sums[level][i], *c = &g[1].sums[level][i], *rounding = &g[2].sums[level][i];
-        if (ttt_groups_place(&g[0].geometry, level, i).elements < LEAST && level != TTT_LEVEL_TENSOR)
+    for (int64_t i = 0; i < g[K].count[level]; i++) {
+        const struct ttt_place place = ttt_groups_place(&g[K].geometry, level, i);
+        if (place.elements < TTT_GROUP_LEAST && level != TTT_LEVEL_TENSOR)
             continue;
-        worst = larger(worst, ratio(sqrt(k->square), tolerance * sqrt(c->square + rounding->square)));
-        worst = larger(worst, ratio(k->max, tolerance * tolerance * (c->max + rounding->max)));
+        const double error = sqrt(g[K].sums[level][i].square / (double)place.elements);
+        worst = larger(worst, ratio(error, tolerance * sqrt(cost_of(g, &place, i))));
     }
     return worst;
 }
@@ -43,19 +60,19 @@ double fuzz_screen(const struct fuzz_outputs *o, enum ttt_tensor t)
     const struct ttt_buffer *k = &o->k->buffer[t], *contract = &o->contract->buffer[t], *truth = &o->truth->buffer[t];
     if (same_bits(k, contract))
         return 0;
-    struct ttt_groups g[3] = {{.sums = {NULL}}, {.sums = {NULL}}, {.sums = {NULL}}}; /* k, contract, rounding */
+    struct ttt_groups g[ERRORS] = {{.sums = {NULL}}, {.sums = {NULL}}, {.sums = {NULL}}};
     int failed = 0;
-    for (int i = 0; i < 3 && !failed; i++)
+    for (int i = 0; i < ERRORS && !failed; i++)
         failed = ttt_groups_make(&g[i], t, &o->truth->c.shape);
     double worst = 0;
     if (!failed) {
-        ttt_groups_add(&g[0], k, truth);
-        ttt_groups_add(&g[1], contract, truth);
-        ttt_groups_add_rounding(&g[2], truth, k->dtype);
+        ttt_groups_add(&g[K], k, truth);
+        ttt_groups_add(&g[CONTRACT], contract, truth);
+        ttt_groups_add_rounding(&g[ROUNDING], truth, k->dtype);
         for (enum ttt_level level = 0; level < TTT_LEVEL_COUNT; level++)
             worst = larger(worst, level_ratio(g, level));
     }
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < ERRORS; i++)
         ttt_groups_free(&g[i]);
     return failed ? -1 : isnan(worst) ? (double)INFINITY : worst;
 }
@@ -68,5 +85,35 @@ int64_t fuzz_screen_finite(const struct fuzz_outputs *o, enum ttt_tensor t)
     for (int64_t i = 0; i < k->elements; i++)
         if (isfinite(ttt_buffer_get(k, i)) != isfinite(ttt_buffer_get(contract, i)))
             return i;
+    return -1;
+}
+
+/* Is the contract's output nowhere near the end of the range? */
+static int is_far_from_overflow(const struct ttt_buffer *contract)
+{
+    double most = 0;
+    for (int64_t i = 0; i < contract->elements; i++) {
+        const double x = fabs(ttt_buffer_get(contract, i));
+        most = isfinite(x) && x > most ? x : most;
+    }
+    return most <= ldexp((double)FLT_MAX, -20);
+}
+
+int64_t fuzz_screen_settled(const struct fuzz_outputs *o, enum ttt_tensor t, const struct ttt_tensors *replicas,
+                            int count)
+{
+    const struct ttt_buffer *k = &o->k->buffer[t], *contract = &o->contract->buffer[t];
+    const int far = is_far_from_overflow(contract);
+    for (int64_t i = 0; i < k->elements; i++) {
+        const double r = ttt_buffer_get(&o->truth->buffer[t], i);
+        const int finite = isfinite(ttt_buffer_get(contract, i)) != 0;
+        int settled = finite ? far : !(fabs(r) <= 4 * (double)FLT_MAX);
+        if (finite == (isfinite(ttt_buffer_get(k, i)) != 0))
+            continue;
+        for (int s = 0; s < count; s++)
+            settled &= finite == (isfinite(ttt_buffer_get(&replicas[s].buffer[t], i)) != 0);
+        if (settled)
+            return i;
+    }
     return -1;
 }

@@ -9,16 +9,25 @@
 #include "harness/result.h"
 #include "harness/tensors.h"
 
+#define FUZZ_SCREEN_TOLERANCE 3.0
+
 /* Outputs of the same inputs. */
 struct fuzz_outputs {
     const struct ttt_tensors *truth, *contract, *k;
 };
 
-/* The largest error of k in units of twice that of the contract, over the groups of output `t`: above 1 is suspicious.
- * 0 where k has the contract's bits, infinity where nothing can be compared.  -1 when memory cannot be had. */
+/* The largest error of k in units of the tolerance times that of the contract, over the groups of output `t`: above 1
+ * is suspicious. 0 where k has the contract's bits, infinity where nothing can be compared.  -1 when memory cannot be
+ * had. */
 double fuzz_screen(const struct fuzz_outputs *o, enum ttt_tensor t);
 
 /* The first element that is finite in only one of k and contract, or -1. */
 int64_t fuzz_screen_finite(const struct fuzz_outputs *o, enum ttt_tensor t);
+
+/* The first such element that no correct kernel can have: at the end of the range it is a matter of the order of sums
+ * what becomes infinite.  All replicas agree with the contract there, and a finite value of the contract is far from
+ * the end of the range, or the truth behind one that is not finite is beyond it. */
+int64_t fuzz_screen_settled(const struct fuzz_outputs *o, enum ttt_tensor t, const struct ttt_tensors *replicas,
+                            int count);
 
 #endif

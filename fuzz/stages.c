@@ -174,37 +174,44 @@ struct samples {
     int count;
 };
 
-/* An error of a row and of its elements in units of what is suspicious, the largest over the rows. */
+/* Element i: the largest error of the samples; infinity where all of them and the truth, NaN where some are not
+ * finite. */
+static double cost_of(const struct fuzz_stage *r, const struct fuzz_stage *const *samples, int count, int64_t i)
+{
+    double most = 0;
+    int finite = isfinite(r->values[i]) != 0;
+    const int truth_is = finite;
+    for (int s = 0; s < count; s++) {
+        most = fmax(most, fabs(samples[s]->values[i] - r->values[i]));
+        finite += isfinite(samples[s]->values[i]) != 0;
+    }
+    return finite == count + 1 ? most : finite == 0 && !truth_is ? (double)INFINITY : (double)NAN;
+}
+
+/* An error of a row and of its elements in units of what is suspicious, the largest over the elements. */
 static double row_ratio(const struct fuzz_stage *k, const struct fuzz_stage *r, const struct fuzz_stage *const *samples,
                         int count, int64_t first)
 {
     double error = 0, size = 0, allowed = 0, worst = 0;
+    int compared = 0;
     for (int64_t i = first; i < first + r->columns; i++)
         size += isfinite(r->values[i]) ? r->values[i] * r->values[i] : 0;
     const double noise = float_noise * sqrt(size / (double)r->columns);
-    for (int s = 0; s < count; s++) {
-        double square = 0;
-        for (int64_t i = first; i < first + r->columns; i++)
-            square += (samples[s]->values[i] - r->values[i]) * (samples[s]->values[i] - r->values[i]);
-        allowed = !(square <= allowed) ? square : allowed;
-    }
     for (int64_t i = first; i < first + r->columns; i++) {
-        double most = 0;
-        for (int s = 0; s < count; s++) {
-            const double d = fabs(samples[s]->values[i] - r->values[i]);
-            most = !(d <= most) ? d : most;
-        }
-        const double x = fabs(k->values[i] - r->values[i]);
-        if (isfinite(most) != isfinite(x)) /* finite in only one of the two */
-            worst = (double)INFINITY;
-        if (!isfinite(most) || !isfinite(x))
+        const double cost = cost_of(r, samples, count, i), x = fabs(k->values[i] - r->values[i]);
+        if (isnan(cost)) /* at the end of the range */
             continue;
-        worst = fmax(worst, x == 0 ? 0 : x / (tolerance * tolerance * (most + noise)));
+        if (isfinite(cost) != isfinite(k->values[i]))
+            return (double)INFINITY;
+        if (!isfinite(cost))
+            continue;
+        worst = fmax(worst, x == 0 ? 0 : x / (tolerance * tolerance * (cost + noise)));
         error += x * x;
+        allowed += cost * cost;
+        compared++;
     }
-    return !isfinite(allowed) || error == 0
-               ? worst
-               : fmax(worst, sqrt(error) / (tolerance * (sqrt(allowed) + noise * sqrt((double)r->columns))));
+    const double most = tolerance * (sqrt(allowed) + noise * sqrt((double)compared));
+    return error == 0 ? worst : fmax(worst, sqrt(error) / most);
 }
 
 /* The stage of k against the truth's; 0 where one of the samples does not have it. */
