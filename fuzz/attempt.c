@@ -191,19 +191,25 @@ static void fail_gate(struct attempt *a, const struct ttt_gate *gate, enum ttt_t
     fail(a, gate->name, t, detail);
 }
 
+/* A failure is named by its worst gate; of a forward pass that is wrong, by one of that. */
 static void read_gates(struct attempt *a, const struct ttt_result *r)
 {
     const int calibrated = fuzz_is_calibrated(a->subject) || r->types == TTT_TYPES_F64;
+    double worst[2] = {1, 1}; /* forward, backward: what is beyond it is named */
     for (int i = 0; i < r->tensor_count; i++)
         for (int g = 0; g < r->tensors[i].gate_count; g++) {
             const struct ttt_gate *gate = &r->tensors[i].gates[g];
+            const enum ttt_tensor t = r->tensors[i].tensor;
+            const int backward = ttt_tensor_info[t].role == TTT_ROLE_BACKWARD_OUTPUT;
             const double bound = gate->bound * (calibrated ? 1 : FUZZ_SLACK);
             const double ratio = gate->value == 0 ? 0 : gate->value / bound;
-            if (!is_read(a, gate, r->tensors[i].tensor, calibrated) || ratio <= a->out->nearest)
+            if (!is_read(a, gate, t, calibrated))
                 continue;
-            a->out->nearest = ratio;
-            if (!(ratio <= 1))
-                fail_gate(a, gate, r->tensors[i].tensor, bound);
+            a->out->nearest = ratio > a->out->nearest ? ratio : a->out->nearest;
+            if (ratio <= worst[backward] || (backward && worst[0] > 1))
+                continue;
+            worst[backward] = isnan(ratio) ? (double)INFINITY : ratio;
+            fail_gate(a, gate, t, bound);
         }
 }
 
