@@ -20,6 +20,33 @@ static void R(load_update)(const struct step *s, int64_t r0, int64_t r1)
         s->eta_update[r] = s->token_eta[s->rows - 1] * s->eta[r];
 }
 
+#if ROUNDS
+/* The stages before, again with the points beyond the contract that the pass has.  A2q is free until gZ2 is known, and
+ * after the update. */
+static void R(declared_gelu)(const struct step *s, int64_t n, const real *Z, const real *b, real *X2q, real *slope)
+{
+    if (POINT(s, TANH) || POINT(s, SLOPE))
+        R(gelu_declared_rows)(s->points, s->rounding, n, s->D, Z, b, X2q, slope);
+}
+
+static void R(declared_exchange)(const struct step *s, int64_t r0, int64_t n, const real *X2q, const real *W2q, real *Z)
+{
+    if (POINT(s, EXCHANGE))
+        R(matmul_exchanged)(s->rounding, s->exchange_parts, n, s->F, s->D, X2q, W2q, Z, s->A2q + r0 * s->F);
+}
+
+/* Returns eta as it enters the operand of F4: not at all, where it is in gX2. */
+static const real *R(declared_eta)(const struct step *s, int64_t r0, int64_t n, const real *eta)
+{
+    if (!POINT(s, ETA))
+        return eta;
+    R(matmul)
+    (CblasNoTrans, CblasTrans, n, s->D, s->F, 1, s->A2q + r0 * s->F, s->F, s->Sq.W2, s->F, 0, s->in.gX2 + r0 * s->D,
+     s->D);
+    return s->ones;
+}
+#endif
+
 /* Z1, X2, Z2, gZ2, gX2, gZ1 and the operands of the update, for the rows of a part. */
 static void R(inner_rows)(const struct step *s, int part)
 {
@@ -34,13 +61,22 @@ static void R(inner_rows)(const struct step *s, int part)
 
     R(matmul)(CblasNoTrans, CblasNoTrans, n, D, F, 1, s->K + f, F, s->Sq.W1, D, 0, s->in.Z1 + d, D); /* F1 */
     R(gelu_slope_rows)(s->rounding, n, D, s->in.Z1 + d, s->S.b1, s->X2q + d, s->slope + d);
+#if ROUNDS
+    R(declared_gelu)(s, n, s->in.Z1 + d, NULL, s->X2q + d, s->slope + d);
+#endif
     R(matmul)(CblasNoTrans, CblasNoTrans, n, F, D, 1, s->X2q + d, D, s->Sq.W2, F, 0, s->Z2 + f, F); /* F2 */
+#if ROUNDS
+    R(declared_exchange)(s, r0, n, s->X2q + d, s->Sq.W2, s->Z2 + f);
+#endif
     R(norm_l2_grad_rows)
     (n, F, s->Z2 + f, s->S.b2, s->w, s->b, s->K + f, s->V + f, s->eps, s->scratch + part * 2 * F, s->in.xhat + f,
      s->in.rstd + r0, s->in.gZ2 + f);
     R(operand)(s->rounding, n * F, s->in.gZ2 + f, s->gZ2q + f);
     R(operand_scaled_rows)(s->rounding, n, F, eta + r0, s->in.gZ2 + f, s->A2q + f, sum2);
     R(matmul)(CblasNoTrans, CblasTrans, n, D, F, 1, s->gZ2q + f, F, s->Sq.W2, F, 0, s->in.gX2 + d, D); /* F3 */
+#if ROUNDS
+    eta = R(declared_eta)(s, r0, n, eta);
+#endif
     R(operand_product_rows)(s->rounding, n, D, eta + r0, s->in.gX2 + d, s->slope + d, s->A1q + d, sum1);
     if (s->causal) {
         for (int64_t i = d; i < d + n * D; i++)
@@ -90,7 +126,13 @@ static void R(output_rows)(const struct step *s, int64_t r0, int64_t r1)
         R(gelu_slope_rows)(s->rounding, n, D, s->Z1b + d, S->b1, s->X2bq + d, s->slope_b + d);
     else
         R(gelu_rows)(s->rounding, n, D, s->Z1b + d, S->b1, s->X2bq + d);
+#if ROUNDS
+    R(declared_gelu)(s, n, s->Z1b + d, S->b1, s->X2bq + d, NULL);
+#endif
     R(matmul)(CblasNoTrans, CblasNoTrans, n, F, D, 1, s->X2bq + d, D, Sq->W2, F, 0, s->Z2b + f, F); /* F7 */
+#if ROUNDS
+    R(declared_exchange)(s, r0, n, s->X2bq + d, Sq->W2, s->Z2b + f);
+#endif
     if (s->causal) {
         R(masked_scores)(s, r0, r1, s->X2bq, s->X2q, D, s->c.S2, s->c.P2q);
         R(masked_update)(s, r0, r1, s->c.P2q, s->gZ2q, F, s->Z2b);

@@ -66,6 +66,25 @@ TTT_REF_CLONES static void R(gelu_slope_rows)(uint32_t rounding, int64_t rows, i
     }
 }
 
+#if ROUNDS
+/* The same with those of the points `tanh` and `slope` that are among `points`: z = Z + b (b NULL: Z has its bias),
+ * X2q = Q(gelu(z)) and, unless it is NULL, slope = gelu'(z). */
+static void R(gelu_declared_rows)(unsigned points, uint32_t rounding, int64_t rows, int64_t D, const real *restrict Z,
+                                  const real *restrict b, real *restrict X2q, real *restrict slope)
+{
+    const real root = R_(0.79788456080286535588), cubic = R_(0.044715); /* c and k of gelu */
+    for (int64_t i = 0; i < rows * D; i++) {
+        const real z = b ? Z[i] + b[i % D] : Z[i], x = R(gelu_reach)(z), t = tanhf(root * x * (1 + cubic * x * x));
+        const real s = (1 + (points & TTT_REF_POINT_TANH ? ttt_round_eleven(rounding, t) : t)) / 2;
+        X2q[i] = Q(rounding, (z < x ? x : z) * s);
+        if (!slope)
+            continue;
+        const real first = s + 2 * x * (s - s * s) * root * (1 + 3 * cubic * x * x);
+        slope[i] = points & TTT_REF_POINT_SLOPE ? ttt_round_half(rounding, first) : first;
+    }
+}
+#endif
+
 /* What the backward pass needs again of a saved Z1 (bias included) and gX2 = gZ2 W2^T.  X2 and X2q, gZ1 and gZ1q are
  * the same array where nothing rounds.  Row by row like the others: the last elements of a row may get another exp than
  * full vectors do, and X2 must be the same bits again. */

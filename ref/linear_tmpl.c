@@ -39,6 +39,23 @@ static inline void R(matmul)(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int64_t m, 
     }
 }
 
+#if ROUNDS
+/* C = A B with A [m, k], B [k, n], summed from partial products of an equal share of k each, which are rounded to half
+ * precision.  `part` [m, n]. */
+static void R(matmul_exchanged)(uint32_t rounding, int parts, int64_t m, int64_t n, int64_t k, const real *A,
+                                const real *B, real *C, real *part)
+{
+    for (int p = 0; p < parts; p++) {
+        const int64_t k0 = k * p / parts, k1 = k * (p + 1) / parts;
+        R(matmul)(CblasNoTrans, CblasNoTrans, m, n, k1 - k0, 1, A + k0, k, B + k0 * n, n, 0, part, n);
+        for (int64_t i = 0; i < m * n; i++) {
+            const real x = ttt_round_half(rounding, part[i]);
+            C[i] = p == 0 ? x : C[i] + x;
+        }
+    }
+}
+#endif
+
 /* x as an operand: x itself where nothing rounds, else its rounded copy (in place, too).  In longer loops than this one
  * the compiler would compute both ways of rounding for each element: they call it row by row. */
 TTT_REF_INLINE const real *R(operand)(uint32_t rounding, int64_t n, const real *x, real *copy)

@@ -32,6 +32,8 @@ struct pass {
     struct shared shared;
     int exact_outputs;
     uint32_t rounding;
+    unsigned points;
+    int exchange_parts;
     ttt_mlp_probe_fn *probe;
     void *probe_context;
 };
@@ -130,6 +132,9 @@ static struct step R(step_of_head)(const struct pass *p, const struct work *w, i
     s.token_eta = token_eta ? token_eta : p->shared.ones;
     s.exact_outputs = p->exact_outputs;
     s.rounding = p->rounding;
+    s.ones = p->shared.ones;
+    s.points = p->points;
+    s.exchange_parts = p->exchange_parts;
     s.probe = p->probe;
     s.probe_context = p->probe_context;
     s.bh = bh;
@@ -146,7 +151,7 @@ static struct shared R(lay_out)(struct ttt_ref_arena *a, const struct ttt_mlp_sh
         kind->lay_out(a, p, w);
     }
     const int64_t rows = R(smaller)(p->mini_batch_size, p->seq_len), heads = p->batch * p->heads;
-    if (p->causal)
+    if (p->causal || (ROUNDS && !kind->backward)) /* for token_eta; for the point `eta` */
         shared.ones = R(take)(a, rows, 1);
     if (kind->backward) {
         shared.dweight = R(take)(a, heads, p->head_dim);
@@ -171,6 +176,8 @@ static enum ttt_status R(workspace)(const struct ttt_mlp_shape *shape, const str
     const enum ttt_status status = ttt_ref_check_shape(shape, options, R(sizes)(options));
     if (status)
         return status;
+    if (kind->backward && options && options->points)
+        return TTT_ERROR_UNSUPPORTED;
     struct ttt_ref_arena a = {.base = NULL};
     R(lay_out)(&a, shape, ttt_ref_teams(shape, ttt_ref_threads(options)), kind);
     if (a.overflow)
@@ -187,6 +194,8 @@ static void R(run_pass)(struct pass *p, const struct ttt_ref_options *options, v
     p->shared = R(lay_out)(&arena, p->shape, teams, p->kind);
     p->exact_outputs = options && options->exact_outputs;
     p->rounding = options ? ttt_rounding_seed(options->stochastic_seed) : 0;
+    p->points = options ? options->points : 0;
+    p->exchange_parts = options ? options->exchange_parts : 0;
     p->probe = options ? options->probe : NULL;
     p->probe_context = options ? options->probe_context : NULL;
     for (int64_t r = 0; p->shared.ones && r < R(smaller)(p->shape->mini_batch_size, p->shape->seq_len); r++)

@@ -13,6 +13,7 @@
  *   SCALAR(x)    a scalar as the CBLAS function wants it
  *   Q(r, x)      an operand of a tensor-core product on the GPU: rounded to bfloat16 in the precision contract (to
  *                nearest for r = 0, else stochastically with seed r), x itself elsewhere
+ *   POINT(s, P)  whether step s has the rounding point TTT_REF_POINT_P beyond the contract
  *   ROUNDS       1 where Q and the token storage round, so that operands need copies of their own
  *
  * Which Q site is which operand of the contract's products: the table at the head of step_tmpl.c.
@@ -67,6 +68,9 @@ typedef double complex token;
 #define RE(x)     (x)
 #define SCALAR(x) (x)
 #endif
+
+/* Points beyond the contract (enum ttt_ref_point), which a pass of the contract's types may have. */
+#define POINT(s, point) ((s)->points & TTT_REF_POINT_##point)
 
 #if ROUNDS
 #define Q(r, x) ttt_round_operand(r, x)

@@ -59,6 +59,9 @@ struct step {
     void *XQW, *dXQ, *dXK, *dXV, *dlast_eta;  /* outputs of this mini-batch, where the pass has them */
     int exact_outputs;                        /* ROUNDS: outputs are `real`, not `token` */
     uint32_t rounding;                        /* ROUNDS: 0 to nearest, else the seed of a stochastic rounding */
+    unsigned points;                          /* ROUNDS: enum ttt_ref_point; forward, non-causal */
+    int exchange_parts;                       /* with TTT_REF_POINT_EXCHANGE */
+    const real *ones;                         /* [rows], where a pass has shared ones */
     real *eta_masked;      /* [rows] causal form: eta as it enters E; NaN for rows cleared by clear_poison */
     const real *token_eta; /* [rows] causal form */
     real *eta_update;      /* [rows] eta as it enters the update: in the causal form times token_eta of the last row */

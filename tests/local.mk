@@ -62,6 +62,9 @@ tests_test_ref_sequence_LDADD = $(LDADD) $(OPENBLAS_LIBS)
 check_PROGRAMS += tests/test_ref_gradients
 tests_test_ref_gradients_SOURCES = tests/test_ref_gradients.c $(ref_run)
 
+check_PROGRAMS += tests/test_ref_points
+tests_test_ref_points_SOURCES = tests/test_ref_points.c $(ref_run)
+
 check_PROGRAMS += tests/test_ref_nonfinite
 tests_test_ref_nonfinite_SOURCES = tests/test_ref_nonfinite.c $(ref_run)
 

@@ -356,7 +356,8 @@ START_TEST(options_out_of_range_are_refused)
 {
     static const struct ttt_ref_options bad[] = {{.threads = -1},      {.threads = 4097},     {.threads = INT_MIN},
                                                  {.threads = INT_MAX}, {.exact_outputs = 2},  {.exact_outputs = -1},
-                                                 {.exact_outputs = 1}, {.stochastic_seed = 1}};
+                                                 {.points = 16},       {.exchange_parts = 1}, {.points = 2},
+                                                 {.points = 1},        {.exact_outputs = 1},  {.stochastic_seed = 1}};
     const size_t count = sizeof bad / sizeof bad[0];
     struct world w;
     world_open(&w, _i, 1, 256);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Rounding to bfloat16: to nearest over all numbers and all ties, and at random with an exact mean.
+ * Rounding to bfloat16 and to half precision: to nearest over all numbers and all ties, and at random with an exact
+ * mean.
  */
 #include "harness/rng.h"
 #include "ref/round.h"
@@ -129,6 +130,63 @@ START_TEST(seed_zero_is_to_nearest)
 }
 END_TEST
 
+#ifdef __FLT16_MAX__
+static _Float16 half_of(uint32_t bits)
+{
+    const uint16_t low = (uint16_t)bits;
+    _Float16 h;
+    memcpy(&h, &low, sizeof h);
+    return h;
+}
+
+/* Against the compiler's own half precision: around every number of it, and ties. */
+START_TEST(half_precision_is_the_compilers)
+{
+    for (uint32_t h = 0; h < 0x7c00; h++) {
+        const float low = (float)half_of(h), high = (float)half_of(h + 1), tie = low + (high - low) / 2;
+        const float x[] = {low, tie, nextafterf(tie, 0), nextafterf(tie, INFINITY), low + (high - low) / 8};
+        for (int i = 0; i < 5 && h < 0x7bff; i++)
+            for (int sign = 0; sign < 2; sign++) {
+                const float v = sign ? -x[i] : x[i];
+                if (bits_of(ttt_round_half(0, v)) != bits_of((float)(_Float16)v))
+                    ck_abort_msg("%a", (double)v);
+            }
+    }
+    ck_assert(ttt_round_half(0, 65519.996f) == 65504 && ttt_round_half(0, 65520) == INFINITY);
+    ck_assert(ttt_round_half(0, -1e30f) == -INFINITY && ttt_round_half(3, INFINITY) == INFINITY);
+    ck_assert(isnan(ttt_round_half(0, NAN)) && isnan(ttt_round_half(3, NAN)));
+}
+END_TEST
+#endif
+
+/* Drawn, half precision goes to one of two neighbours with the right probability, also below 2^-14. */
+START_TEST(half_precision_is_drawn_with_an_exact_mean)
+{
+    enum { SEEDS = 20000 };
+    static const float numbers[] = {1.0003f, -3.14159f, 0x1.123456p-9f, 0x1.3p-17f, 0x1.23p-26f};
+    for (int i = 0; i < 5; i++) {
+        const float x = numbers[i];
+        const double place = fabsf(x) < 0x1p-14f ? 0x1p-24 : ldexp(1, ilogbf(x) - 10);
+        double sum = 0;
+        for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+            const double y = (double)ttt_round_half(ttt_rounding_seed(seed), x);
+            ck_assert(fabs(y - (double)x) < place && fmod(y, place) == 0);
+            sum += y;
+        }
+        ck_assert_double_le(fabs(sum / SEEDS - (double)x), 5 * place / 2 / sqrt(SEEDS));
+    }
+}
+END_TEST
+
+START_TEST(eleven_bits)
+{
+    ck_assert(ttt_round_eleven(0, 0x1.ffffp-1f) == 1 && ttt_round_eleven(0, 1) == 1 && ttt_round_eleven(5, -1) == -1);
+    ck_assert(ttt_round_eleven(0, 0x1.002p0f) == 1 && ttt_round_eleven(0, 0x1.006p0f) == 0x1.008p0f);
+    ck_assert(ttt_round_eleven(0, 0x1.00201p-90f) == 0x1.004p-90f && ttt_round_eleven(0, 0) == 0);
+    ck_assert(isnan(ttt_round_eleven(0, NAN)) && isinf(ttt_round_eleven(7, INFINITY)));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ref_round");
@@ -139,6 +197,11 @@ int main(void)
     tcase_add_test(tc, stochastic_rounding_has_an_exact_mean);
     tcase_add_test(tc, stochastic_rounding_has_no_bias_over_values);
     tcase_add_test(tc, seed_zero_is_to_nearest);
+#ifdef __FLT16_MAX__
+    tcase_add_test(tc, half_precision_is_the_compilers);
+#endif
+    tcase_add_test(tc, half_precision_is_drawn_with_an_exact_mean);
+    tcase_add_test(tc, eleven_bits);
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);
     return run_suite(suite);

@@ -30,6 +30,17 @@
 extern "C" {
 #endif
 
+/* Rounding points beyond the precision contract that a kernel may declare, by the names in its declaration, so that it
+ * can be compared with the contract that it means.  Those that round to 11 significant bits do so like the operands:
+ * to nearest, or at random with an exact mean. */
+enum ttt_ref_point {
+    TTT_REF_POINT_ETA = 1,      /* `eta`: F3 multiplies eta gZ2, rounded as for F5, and eta enters nowhere else */
+    TTT_REF_POINT_EXCHANGE = 2, /* `exchange`: F2 and F7 are summed from `exchange_parts` partial sums, each of an equal
+                                   share of the hidden units, rounded to IEEE half precision */
+    TTT_REF_POINT_TANH = 4,     /* `tanh`: the tanh of gelu and gelu' is rounded to 11 significant bits */
+    TTT_REF_POINT_SLOPE = 8     /* `slope`: gelu' is rounded to IEEE half precision */
+};
+
 struct ttt_ref_options {
     int threads;              /* OpenMP threads to use, 1..4096; 0 = OpenMP's default */
     int exact_outputs;        /* _bf16 only, 0 or 1: 1 = XQW and the four token gradients are written as float, before
@@ -37,6 +48,8 @@ struct ttt_ref_options {
     uint64_t stochastic_seed; /* _bf16 only: 0 = operands round to nearest; else up or down at random with an exact
                                  mean, a function of the seed and the value alone.  Such replicas of the contract show
                                  how large an error its rounding points must make on given data */
+    unsigned points;          /* _bf16 only, forward and non-causal: any of enum ttt_ref_point, 0 = the contract */
+    int exchange_parts;       /* with TTT_REF_POINT_EXCHANGE, 1 .. hidden_dim; else 0 */
     ttt_mlp_probe_fn *probe;  /* NULL, or called with every stage of the pass, in the order of the computation; the pass
                                  then runs on one thread */
     void *probe_context;
