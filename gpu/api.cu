@@ -54,7 +54,8 @@ static ttt_status check_shape(const ttt_mlp_shape *s, const ttt_gpu_options *opt
         s->batch * s->heads > MAX_SEQUENCES)
         return TTT_ERROR_UNSUPPORTED;
     const int cluster_size = options ? options->cluster_size : 0;
-    return cluster_size == 0 || cluster_size == 2 || cluster_size == 4 ? TTT_OK : TTT_ERROR_UNSUPPORTED;
+    return cluster_size == 0 || cluster_size == 1 || cluster_size == 2 || cluster_size == 4 ? TTT_OK
+                                                                                            : TTT_ERROR_UNSUPPORTED;
 }
 
 /* ---------------------------------------------------------------------------------------------- operands */
@@ -168,9 +169,19 @@ static bool operands_on_device(const Operands &o, int device)
 
 /* ---------------------------------------------------------------------------------------------- calls */
 
+/* The largest cluster of which the device runs all at once; else 2, which is no slower than one block each. */
+static cudaError_t choose_cluster_size(int *cluster_size, int sequences)
+{
+    int clusters = 0;
+    const cudaError_t error = forward_resident_clusters(4, &clusters);
+    *cluster_size = sequences <= clusters ? 4 : 2;
+    return error;
+}
+
 static bool fill_params(ForwardParams &p, const ttt_mlp_shape *s, const ttt_mlp_forward_args *a, int cluster_size)
 {
     const int64_t sequences = s->batch * s->heads;
+    p.queries = static_cast<const __nv_bfloat16 *>(a->XQ);
     p.last_eta = static_cast<const __nv_bfloat16 *>(a->last_eta);
     p.ttt_norm_weight = static_cast<const float *>(a->ttt_norm_weight);
     p.ttt_norm_bias = static_cast<const float *>(a->ttt_norm_bias);
@@ -225,14 +236,12 @@ extern "C" ttt_status ttt_gpu_mlp_forward(const ttt_mlp_shape *shape, const ttt_
 
     const int sequences = (int)(shape->batch * shape->heads);
     int cluster_size = options ? options->cluster_size : 0;
-    if (cluster_size == 0) {
-        int clusters = 0;
-        if (forward_resident_clusters(4, &clusters) != cudaSuccess)
-            return TTT_ERROR_DEVICE;
-        cluster_size = sequences <= clusters ? 4 : 2;
-    }
+    if (cluster_size == 0 && choose_cluster_size(&cluster_size, sequences) != cudaSuccess)
+        return TTT_ERROR_DEVICE;
     ForwardParams p = {};
     if (!fill_params(p, shape, args, cluster_size))
         return TTT_ERROR_DEVICE;
-    return forward_launch(p, cluster_size, sequences, stream) == cudaSuccess ? TTT_OK : TTT_ERROR_DEVICE;
+    const cudaError_t error = cluster_size == 1 ? forward_single_launch(p, sequences, stream)
+                                                : forward_launch(p, cluster_size, sequences, stream);
+    return error == cudaSuccess ? TTT_OK : TTT_ERROR_DEVICE;
 }

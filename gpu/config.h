@@ -49,7 +49,7 @@ constexpr int SHARED_LIMIT = 232448;
 constexpr int REGISTER_FILE = 65536;
 
 template <int CS> struct Config {
-    static_assert(CS == 2 || CS == 4, "clusters of 1 do not fit in the registers, of 8 would leave half tiles");
+    static_assert(CS == 2 || CS == 4, "a single block has a kernel of its own, clusters of 8 would leave half tiles");
 
     static constexpr int HIDDEN = D / CS;
     static constexpr int HIDDEN_TILES = HIDDEN / 64;
@@ -92,6 +92,27 @@ template <int CS> struct Config {
 
     /* Partial column sums of A2 (for b2): a row of F from each warp of each rank's chain. */
     static constexpr int B2_PARTS = CS * CHAIN_WARPS;
+};
+
+/* One block for a (batch, head): forward_single.cu. */
+template <> struct Config<1> {
+    static constexpr int HIDDEN = D;
+
+    /* One warpgroup per 64 hidden units, all alike: 128 registers a thread.  W1 and W2 would take half of them, so W2
+     * lies in shared memory between its updates. */
+    static constexpr int WARPGROUPS = D / 64;
+    static constexpr int THREADS = WARPGROUPS * WARPGROUP;
+    static constexpr int WARPS = THREADS / WARP;
+
+    /* Elements of a row that one thread normalises. */
+    static constexpr int SPAN = C * F / THREADS;
+
+    /* Two warpgroups compute Z2, the other two Z2b, half of the columns each: with fewer columns a product is bound by
+     * reading its other operand, with more it would not fit in the registers. */
+    static constexpr int Z2_COLUMNS = F / 2;
+    static constexpr int Z2_REGISTERS = C * Z2_COLUMNS / WARPGROUP;
+
+    static constexpr int STAGES = 2; /* of K */
 };
 
 } // namespace ttt_gpu

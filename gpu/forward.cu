@@ -2,7 +2,8 @@
  *
  * The forward pass, non-causal form: C = F = 64, D = 256, bfloat16 tokens, fp32 state.
  *
- * One cluster of CS thread blocks works through the mini-batches of one (batch, head).  Tiles are transposed: hidden
+ * One cluster of CS = 2 or 4 thread blocks works through the mini-batches of one (batch, head); one block alone has a
+ * kernel of its own, forward_single.cu.  Tiles are transposed: hidden
  * units are the rows of Z1, X2 and the state, so that each warpgroup of the chain keeps its 64 hidden units of W1 and
  * W2 in registers from the first mini-batch to the last, as fp32 accumulators that products are added onto, and the
  * accumulators of one product are, rounded, the operand of the next.
@@ -73,20 +74,6 @@ template <int CS> struct Opened {
     float wt[Config<CS>::CHAIN_SPAN];   /* w (b - (V - K)) of the thread's piece of a row */
 };
 
-/* wt = w (b - (V - K)) of mini-batch i. */
-template <int CS, int SPAN>
-TTT_DEVICE void load_target(float (&wt)[SPAN], const ForwardSmem<CS> &s, const Span &span, const Place &at, int i)
-{
-    float V[SPAN], w[SPAN], b[SPAN];
-    load_span(wt, s.K[i % KV_STAGES], at.rank * Config<CS>::ROWS + span.row, span.column);
-    load_span(V, s.V[i % KV_STAGES], span.row, span.column);
-    load_span(w, s.norm_weight + span.column);
-    load_span(b, s.norm_bias + span.column);
-#pragma unroll
-    for (int k = 0; k < SPAN; k++)
-        wt[k] = w[k] * (b[k] - (V[k] - wt[k]));
-}
-
 /* The first half of mini-batch i, from Z1, whose product is in flight behind the W2 update of i - 1.  State i
  * becomes complete on the way, and gets its copies for the outputs.  W1 packed. */
 template <int CS>
@@ -131,106 +118,132 @@ TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &
         if (!cfg::LATE_OUTPUTS)
             bar_arrive(BARRIER_STATE_READY + now, cfg::THREADS);
     }
-    load_target(o.wt, s, span, at, i);
+    float K[cfg::CHAIN_SPAN], V[cfg::CHAIN_SPAN], weight[cfg::CHAIN_SPAN], bias[cfg::CHAIN_SPAN];
+    load_span(K, s.K[i % KV_STAGES], at.rank * cfg::ROWS + span.row, span.column);
+    load_span(V, s.V[i % KV_STAGES], span.row, span.column);
+    load_span(weight, s.norm_weight + span.column);
+    load_span(bias, s.norm_bias + span.column);
+    target(o.wt, K, V, weight, bias);
     settle(o.wt);
     wgmma_wait<0>();
     settle(o.Z2);
 }
 
+/* Z2 = X2 W2 + b2 from its parts;  A2 = -eta gZ2 of the thread's piece of a row, 0 in rows past the end, to every rank;
+ * its column sums to where b2 is kept. */
+template <int CS>
+TTT_DEVICE void inner_gradient(Opened<CS> &o, const ForwardParams &p, ForwardSmem<CS> &s, const Span &span, float eta,
+                               const Place &at, int i)
+{
+    using cfg = Config<CS>;
+    constexpr int SPAN = cfg::CHAIN_SPAN;
+    const int now = i % 2, row = at.rank * cfg::ROWS + span.row;
+    const int64_t token = (int64_t)i * C + row;
+    float A2[SPAN], b2[SPAN], ww[SPAN];
+    mbarrier_wait(&s.z2_full[now], i / 2 % 2);
+    load_span(b2, s.b2[i % B2_COPIES] + span.column);
+    load_span(ww, s.norm_weight_squared + span.column);
+    sum_parts<CS>(A2, s.Z2_parts[now][0], span);
+#pragma unroll
+    for (int k = 0; k < SPAN; k++)
+        A2[k] += b2[k];
+    norm_l2_grad(A2, o.wt, ww, p.eps, eta);
+#pragma unroll
+    for (int k = 0; k < SPAN; k++)
+        A2[k] = token < p.seq_len ? A2[k] : 0.0f;
+    send_A2(s, A2, row, span.column, at);
+    settle(A2);
+    if (cfg::LATE_OUTPUTS && i > 0)
+        bar_arrive(BARRIER_STATE_READY + now, cfg::THREADS);
+    int column = span.column;
+    sum_rows<SPAN / 2, F / SPAN>(A2, column, at.lane);
+    send_b2(s, {A2[0], A2[1]}, column, now, at);
+}
+
+/* The second half of mini-batch i, from A2: the update, W2's in flight.  Z1 becomes the bias that its next product is
+ * added onto. */
+template <int CS> TTT_DEVICE void update_state(Opened<CS> &o, State &w, ForwardSmem<CS> &s, const Place &at, int i)
+{
+    /* F3: gX2 = A2 W2^T, still times -eta. */
+    float A1[TILE_REGISTERS];
+    uint32_t packed[16];
+    wgmma_fence();
+    multiply<K_ALONG, K_ALONG, 4>(A1, s.W2[i % 2] + at.warpgroup * TILE, s.A2, false);
+    wgmma_commit();
+    mbarrier_wait(&s.kv_full[(i + 1) % KV_STAGES], (i + 1) / KV_STAGES % 2);
+    wgmma_wait<0>();
+    settle(A1);
+#pragma unroll
+    for (int k = 0; k < TILE_REGISTERS; k++)
+        A1[k] *= o.Z1[k];
+
+    /* F4: W1 += K^T A1. */
+    pack_tile(packed, A1);
+    wgmma_fence();
+    multiply<K_DOWN>(w.W1, packed, s.K[i % KV_STAGES]);
+    wgmma_commit();
+    /* F5: W2 += X2^T A2. */
+    multiply<K_ALONG, K_DOWN, 4>(w.W2, s.X2 + at.warpgroup * TILE, s.A2, true);
+    wgmma_commit();
+    settle(A1);
+    update_b1(w.b1, A1);
+    start_with_bias(o.Z1, w.b1);
+    wgmma_wait<1>();
+    settle(w.W1);
+}
+
+/* Where the next checkpoint goes, and when. */
+struct Checkpoints {
+    int64_t next;
+    int left; /* mini-batches until then */
+};
+
 /* The recurrence. */
 template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<CS> &s, const Place &at)
 {
     using cfg = Config<CS>;
-    constexpr int SPAN = cfg::CHAIN_SPAN;
-    const Span span = span_of_thread<SPAN>(at);
+    const Span span = span_of_thread<cfg::CHAIN_SPAN>(at);
     const int row = at.rank * cfg::ROWS + span.row;
     const Sender sender = make_sender<CS>(s.Z2_parts, s.z2_full, at.warpgroup, at);
     State w;
     load_state<CS>(w, p.init, at.sequence, at);
     Opened<CS> o;
-    uint32_t packed[16];
+    uint32_t W1[16];
     if (at.thread < F)
         s.b2[0][at.thread] = w.b2;
     mbarrier_wait(&s.kv_full[0], 0);
     start_with_bias(o.Z1, w.b1);
-    start_Z1(o.Z1, packed, w.W1, s, 0);
-    open_mini_batch(o, packed, w, s, span, at, 0);
+    start_Z1(o.Z1, W1, w.W1, s, 0);
+    open_mini_batch(o, W1, w, s, span, at, 0);
 
-    int64_t checkpoint = (int64_t)at.sequence * p.checkpoints_per_sequence;
-    int until_checkpoint = 0;
+    Checkpoints checkpoints = {(int64_t)at.sequence * p.checkpoints_per_sequence, 0};
     __nv_bfloat16 next_eta = load_eta(p, at, row); /* a step ahead, as it must not be waited for */
     for (int i = 0; i < p.mini_batches; i++) {
-        const int now = i % 2;
-        send_parts<CS, cfg::CHAIN_WARPS>(o.Z2, sender, s.z2_full, now, at);
+        send_parts<CS, cfg::CHAIN_WARPS>(o.Z2, sender, s.z2_full, i % 2, at);
 
         /* While they travel: all that needs no Z2. */
-        const int64_t token = (int64_t)i * C + row;
         const float eta = __bfloat162float(next_eta);
-        next_eta = load_eta(p, at, token + C);
+        next_eta = load_eta(p, at, (int64_t)(i + 1) * C + row);
         do_here(p.heads < 1, [&] { gelu_grad<0>(o.Z1, o.S); });
-        const bool checkpoint_here = until_checkpoint == 0 && p.checkpoints.W1;
+        const bool checkpoint_here = checkpoints.left == 0 && p.checkpoints.W1;
         if (checkpoint_here)
-            write_first_layer<CS>(p.checkpoints, w, checkpoint, at);
+            write_first_layer<CS>(p.checkpoints, w, checkpoints.next, at);
 
-        /* Z2 = X2 W2 + b2;  A2 = -eta gZ2, 0 in rows past the end. */
-        float A2[SPAN], b2[SPAN], ww[SPAN];
-        mbarrier_wait(&s.z2_full[now], i / 2 % 2);
-        load_span(b2, s.b2[i % B2_COPIES] + span.column);
-        load_span(ww, s.norm_weight_squared + span.column);
-        sum_parts<CS>(A2, s.Z2_parts[now][0], span);
-#pragma unroll
-        for (int k = 0; k < SPAN; k++)
-            A2[k] += b2[k];
-        norm_l2_grad(A2, o.wt, ww, p.eps, eta);
-#pragma unroll
-        for (int k = 0; k < SPAN; k++)
-            A2[k] = token < p.seq_len ? A2[k] : 0.0f;
-        send_A2(s, A2, row, span.column, at);
-        settle(A2);
-        if (cfg::LATE_OUTPUTS && i > 0)
-            bar_arrive(BARRIER_STATE_READY + now, cfg::THREADS);
-        int column = span.column;
-        sum_rows<SPAN / 2, F / SPAN>(A2, column, at.lane);
-        send_b2(s, {A2[0], A2[1]}, column, now, at);
+        inner_gradient(o, p, s, span, eta, at, i);
+
+        /* While A2 travels. */
         if (checkpoint_here)
-            write_second_layer<CS>(p.checkpoints, w, checkpoint, at);
-        if (until_checkpoint == 0) {
-            checkpoint++;
-            until_checkpoint = p.checkpoint_group_size;
-        }
-        until_checkpoint--;
+            write_second_layer<CS>(p.checkpoints, w, checkpoints.next, at);
+        if (checkpoints.left == 0)
+            checkpoints = {checkpoints.next + 1, p.checkpoint_group_size};
+        checkpoints.left--;
         do_here(p.checkpoint_group_size < 1, [&] { gelu_grad<1>(o.Z1, o.S); });
-        mbarrier_wait(&s.a2_full, now);
+        mbarrier_wait(&s.a2_full, i % 2);
         proxy_fence();
 
-        /* F3: gX2 = A2 W2^T, still times -eta. */
-        float A1[TILE_REGISTERS];
-        wgmma_fence();
-        multiply<K_ALONG, K_ALONG, 4>(A1, s.W2[now] + at.warpgroup * TILE, s.A2, false);
-        wgmma_commit();
-        mbarrier_wait(&s.kv_full[(i + 1) % KV_STAGES], (i + 1) / KV_STAGES % 2);
-        wgmma_wait<0>();
-        settle(A1);
-#pragma unroll
-        for (int k = 0; k < TILE_REGISTERS; k++)
-            A1[k] *= o.Z1[k];
-
-        /* F4: W1 += K^T A1. */
-        pack_tile(packed, A1);
-        wgmma_fence();
-        multiply<K_DOWN>(w.W1, packed, s.K[i % KV_STAGES]);
-        wgmma_commit();
-        /* F5: W2 += X2^T A2. */
-        multiply<K_ALONG, K_DOWN, 4>(w.W2, s.X2 + at.warpgroup * TILE, s.A2, true);
-        wgmma_commit();
-        settle(A1);
-        update_b1(w.b1, A1);
-        start_with_bias(o.Z1, w.b1);
-        wgmma_wait<1>();
-        settle(w.W1);
+        update_state(o, w, s, at, i);
 
         /* The next mini-batch; past the end, one of zeros. */
-        uint32_t W1[16];
         start_Z1(o.Z1, W1, w.W1, s, i + 1);
         open_mini_batch(o, W1, w, s, span, at, i + 1);
     }
@@ -248,8 +261,7 @@ TTT_DEVICE void finish_output(const ForwardParams &p, ForwardSmem<CS> &s, const 
 {
     constexpr int SPAN = Config<CS>::OUTPUT_SPAN;
     const int row = at.rank * Config<CS>::ROWS + span.row;
-    const int64_t token = (int64_t)i * C + row;
-    float Z2b[SPAN], w[SPAN], b[SPAN];
+    float Z2b[SPAN], b[SPAN];
     mbarrier_wait(&s.z2b_full[i % 2], i / 2 % 2);
     load_span(b, s.b2[(i + 1) % B2_COPIES] + span.column);
     sum_parts<CS>(Z2b, s.Z2b_parts[i % 2][0], span);
@@ -257,18 +269,15 @@ TTT_DEVICE void finish_output(const ForwardParams &p, ForwardSmem<CS> &s, const 
     for (int k = 0; k < SPAN; k++)
         Z2b[k] += b[k];
     normalize(Z2b, p.eps);
+    float w[SPAN], Q[SPAN];
     load_span(w, s.norm_weight + span.column);
     load_span(b, s.norm_bias + span.column);
-#pragma unroll
-    for (int k = 0; k < SPAN; k++)
-        Z2b[k] = fmaf(w[k], Z2b[k], b[k]);
-    load_span(b, s.Q[i % Q_STAGES], row, span.column);
-#pragma unroll
-    for (int k = 0; k < SPAN; k++)
-        Z2b[k] += b[k];
-    uint4 packed[SPAN / 8];
-    pack_span(packed, Z2b);
+    load_span(Q, s.Q[i % Q_STAGES], row, span.column);
+    output(Z2b, w, b, Q);
+    const int64_t token = (int64_t)i * C + row;
     if (token < p.seq_len) {
+        uint4 packed[SPAN / 8];
+        pack_span(packed, Z2b);
         uint4 *to = reinterpret_cast<uint4 *>(p.XQW + (at.sequence * p.seq_len + token) * F + span.column);
 #pragma unroll
         for (int j = 0; j < SPAN / 8; j++)
@@ -358,11 +367,11 @@ template <int CS> TTT_DEVICE void set_up(const ForwardParams &p, ForwardSmem<CS>
         for (int i = 0; i < Q_STAGES; i++)
             mbarrier_init(&s.q_full[i], 1);
         for (int i = 0; i < 2; i++) {
-            mbarrier_init(&s.z2_full[i], cfg::CHAIN_WARPS);
-            mbarrier_init(&s.z2b_full[i], cfg::OUTPUT_THREADS / WARP);
+            mbarrier_init(&s.z2_full[i], cfg::CHAIN_THREADS);
+            mbarrier_init(&s.z2b_full[i], cfg::OUTPUT_THREADS);
         }
-        mbarrier_init(&s.a2_full, cfg::CHAIN_WARPS);
-        mbarrier_init(&s.b2_full, cfg::CHAIN_WARPS);
+        mbarrier_init(&s.a2_full, cfg::CHAIN_THREADS);
+        mbarrier_init(&s.b2_full, cfg::CHAIN_THREADS);
         mbarrier_init_fence();
         tensor_map_prefetch(&p.XQ);
         tensor_map_prefetch(&p.XK);
@@ -419,7 +428,7 @@ cudaError_t forward_launch(const ForwardParams &p, int cluster_size, int sequenc
 
 int forward_norm_rows(int cluster_size)
 {
-    return cluster_size == 4 ? Config<4>::ROWS : Config<2>::ROWS;
+    return C / cluster_size;
 }
 
 template <int CS> static cudaError_t resident_clusters(int *clusters)

@@ -22,7 +22,8 @@ struct StateOut {
 };
 
 struct ForwardParams {
-    CUtensorMap XQ, XK, XV; /* [B H, N, F], boxes of one sequence, as many rows as a rank reads, F */
+    CUtensorMap XQ, XK, XV;       /* [B H, N, F], boxes of one sequence, as many rows as a rank reads, F */
+    const __nv_bfloat16 *queries; /* XQ, for the kernel of one block, which looks twice */
     const __nv_bfloat16 *last_eta;
     const float *ttt_norm_weight, *ttt_norm_bias;
     StateIn init;
@@ -38,6 +39,9 @@ struct ForwardParams {
 
 /* Enqueues the kernel on `sequences` (batch, head)s.  cluster_size: 2 or 4. */
 cudaError_t forward_launch(const ForwardParams &p, int cluster_size, int sequences, cudaStream_t stream);
+
+/* The same on one thread block each. */
+cudaError_t forward_single_launch(const ForwardParams &p, int sequences, cudaStream_t stream);
 
 /* Rows of XV that one rank reads per mini-batch: the box of its tensor map. */
 int forward_norm_rows(int cluster_size);

@@ -5,22 +5,21 @@
 gpu_headers = \
 	gpu/config.h gpu/forward.h gpu/tensor_map.h gpu/roles.cuh gpu/smem.cuh \
 	gpu/ptx/barrier.cuh gpu/ptx/copy.cuh gpu/ptx/device.cuh gpu/ptx/math.cuh gpu/ptx/wgmma.cuh \
-	gpu/rooms/gelu.cuh gpu/rooms/load.cuh gpu/rooms/matmul.cuh gpu/rooms/norm.cuh gpu/rooms/reduce.cuh \
-	gpu/rooms/store.cuh gpu/rooms/update.cuh
-gpu_sources = gpu/api.cu gpu/forward.cu gpu/peak.cu gpu/tensor_map.cu
+	gpu/rooms/gelu.cuh gpu/rooms/load.cuh gpu/rooms/matmul.cuh gpu/rooms/norm.cuh gpu/rooms/piece.cuh \
+	gpu/rooms/reduce.cuh gpu/rooms/store.cuh gpu/rooms/update.cuh
+gpu_sources = gpu/api.cu gpu/forward.cu gpu/forward_single.cu gpu/peak.cu gpu/tensor_map.cu
 gpu_test_sources = \
 	tests/gpu/accuracy.cu tests/gpu/cases.cu tests/gpu/forward.cu tests/gpu/refusals.cu tests/gpu/rooms.cu
 EXTRA_DIST += $(gpu_headers) $(gpu_sources) $(gpu_test_sources) tests/gpu/cases.h tests/gpu/check.h \
 	tests/gpu/check-code.sh
 
 if HAVE_CUDA
-gpu_objects = gpu/api.o gpu/forward.o gpu/peak.o gpu/tensor_map.o
+gpu_objects = gpu/api.o gpu/forward.o gpu/forward_single.o gpu/peak.o gpu/tensor_map.o
 gpu_compile = $(NVCC) $(NVCCFLAGS) -std=c++17 -I$(top_srcdir)/include
 
 gpulibdir = $(libdir)
 gpulib_DATA = gpu/libttt_gpu.a
-CLEANFILES += gpu/libttt_gpu.a $(gpu_objects) gpu/api.ptxas gpu/forward.ptxas gpu/peak.ptxas \
-	gpu/tensor_map.ptxas
+CLEANFILES += gpu/libttt_gpu.a $(gpu_objects) $(gpu_objects:.o=.ptxas)
 
 # What the assembler says about registers, spills and serialised products is kept for tests/gpu/check-code.sh.
 $(gpu_objects): gpu/%.o: $(top_srcdir)/gpu/%.cu $(gpu_headers)

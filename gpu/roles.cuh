@@ -20,7 +20,8 @@ enum NamedBarrier {
     BARRIER_CHAIN = 1,       /* chain: what its warpgroups wrote for each other's products */
     BARRIER_OUTPUT = 2,      /* outputs: the same */
     BARRIER_STATE_READY = 3, /* + parity: chain arrives when a state's copy is written, outputs wait */
-    BARRIER_STATE_FREE = 5   /* + parity: outputs arrive when they need a copy no more, chain waits */
+    BARRIER_STATE_FREE = 5,  /* + parity: outputs arrive when they need a copy no more, chain waits */
+    BARRIER_WARPGROUP = 7    /* + warpgroup (single block): what it wrote for its own product */
 };
 
 /* Where a thread stands. */
@@ -41,8 +42,10 @@ template <int CS> TTT_DEVICE Place place_of_thread(int first_thread_of_role)
     at.rank = cluster_rank();
     at.sequence = (int)(blockIdx.x / CS);
     at.thread = (int)threadIdx.x - first_thread_of_role;
-    at.warpgroup = at.thread / WARPGROUP;
-    at.warp = at.thread / WARP % 4;
+    /* Said by one lane for all, so that the compiler knows that these are the same in a warp. */
+    const int warp = __shfl_sync(0xffffffff, at.thread / WARP, 0);
+    at.warpgroup = warp / 4;
+    at.warp = warp % 4;
     at.lane = at.thread % WARP;
     at.group = at.lane / 4;
     at.quad = at.lane % 4;
@@ -75,12 +78,14 @@ template <class Work> TTT_DEVICE void do_here(bool again, Work work)
     while (again);
 }
 
-/* One arrival of a whole warp, after its stores, for itself and for `bytes` that come from elsewhere. */
+/* Every lane of a warp arrives, after its own stores, and one announces `bytes` that come from elsewhere.  (One arrival
+ * for all after a __syncwarp takes as long, and a race checker reports it.) */
 TTT_DEVICE void warp_arrive(uint64_t *barrier, int bytes, const Place &at)
 {
-    __syncwarp();
     if (at.lane == 0)
         mbarrier_arrive_expect(barrier, bytes);
+    else
+        mbarrier_arrive(barrier);
 }
 
 } // namespace ttt_gpu

@@ -56,12 +56,55 @@ template <int CS> struct alignas(SWIZZLE_BYTES) ForwardSmem {
 
     uint64_t kv_full[KV_STAGES]; /* bytes of K and V */
     uint64_t q_full[Q_STAGES];   /* bytes of Q */
-    uint64_t z2_full[2];         /* a warp each of this rank's chain, bytes of the other ranks */
-    uint64_t z2b_full[2];        /* a warp each of this rank's outputs, bytes of the other ranks */
+    uint64_t z2_full[2];         /* a thread each of this rank's chain, bytes of the other ranks */
+    uint64_t z2b_full[2];        /* a thread each of this rank's outputs, bytes of the other ranks */
     uint64_t a2_full;            /* as z2_full */
     uint64_t b2_full;            /* as z2_full */
 };
 
+/* Of the kernel of one block.  Q of mini-batch i is read with K of i + 1. */
+struct alignas(SWIZZLE_BYTES) SingleSmem {
+    using cfg = Config<1>;
+
+    /* [token, F]; tensor copies -> everybody; from k_full, v_full, q_full until W1 (K), A2 (V), Z1b (Q) of that
+     * mini-batch are done. */
+    __nv_bfloat16 K[cfg::STAGES][TILE];
+    __nv_bfloat16 V[TILE];
+    __nv_bfloat16 Q[TILE];
+
+    /* Tiles [hidden, token]; each warpgroup its own -> products Z2 (all) and W2 (its own); until the W2 update. */
+    __nv_bfloat16 X2[cfg::WARPGROUPS * TILE];
+    /* Tiles [hidden, F]: W1 transposed, rounded; each warpgroup its own -> its product Z1b.  Then, in the same place,
+     * tiles [hidden, token] of the query rows -> product Z2b; until that is finished. */
+    __nv_bfloat16 X2b[cfg::WARPGROUPS * TILE];
+
+    /* Tiles [hidden, F] of the state's W2, rounded; each warpgroup its own -> products Z2, Z2b (all), gX2 (its own);
+     * until the next W2. */
+    __nv_bfloat16 W2[cfg::WARPGROUPS * TILE];
+    /* W2 itself: accumulators 4 k .. 4 k + 3 of each thread, which alone reads them; from one update to the next. */
+    float4 W2_state[TILE_REGISTERS / 4][cfg::THREADS];
+
+    /* [token, F] -eta gZ2, rounded; everybody -> products gX2 and W2; until the W2 update. */
+    __nv_bfloat16 A2[TILE];
+
+    /* [token, F] Z2, then Z2b, chunks permuted (rooms/reduce.cuh); two warpgroups -> the threads that normalise. */
+    float Z2[C * F];
+
+    /* [warp, F] sums of A2 over the rows of a warp -> the 64 threads that keep b2. */
+    float b2_parts[cfg::WARPS][F];
+    float b2[2][F]; /* by parity of the state; those threads -> everybody; until XQW of the mini-batch before is done */
+
+    /* [F] of this head; written once -> everybody; always. */
+    float norm_weight[F];
+    float norm_weight_squared[F];
+    float norm_bias[F];
+
+    uint64_t k_full[cfg::STAGES]; /* bytes of K */
+    uint64_t v_full;              /* of V */
+    uint64_t q_full;              /* of Q */
+};
+
+static_assert(sizeof(SingleSmem) <= SHARED_LIMIT, "one block per SM must fit");
 static_assert(sizeof(ForwardSmem<2>) <= SHARED_LIMIT && sizeof(ForwardSmem<4>) <= SHARED_LIMIT,
               "one block per SM must fit");
 

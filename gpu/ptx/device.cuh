@@ -21,6 +21,31 @@ TTT_DEVICE uint32_t shared_address(const void *object)
     return (uint32_t)__cvta_generic_to_shared(object);
 }
 
+/* threadIdx.x and blockIdx.x, read at this point and no other: what is computed from them afterwards is computed again,
+ * rather than kept in registers since the last time. */
+TTT_DEVICE int thread_now()
+{
+    int thread;
+    asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+    __builtin_assume(thread >= 0 && thread < 1024);
+    return thread;
+}
+
+TTT_DEVICE int block_now()
+{
+    int block;
+    asm volatile("mov.u32 %0, %%ctaid.x;" : "=r"(block));
+    return block;
+}
+
+/* No instruction: an address of which the compiler knows nothing from here on, so that it computes with it here, not
+ * ahead of a loop. */
+template <class T> TTT_DEVICE const T *forget(const T *address)
+{
+    asm volatile("" : "+l"(address));
+    return address;
+}
+
 } // namespace ttt_gpu
 
 #endif

@@ -48,6 +48,15 @@ TTT_DEVICE uint32_t pack_f16(float low, float high)
     return y;
 }
 
+TTT_DEVICE float2 unpack_f16(uint32_t pair)
+{
+    float2 y;
+    asm("{ .reg .f16 l, h; mov.b32 {l, h}, %2; cvt.f32.f16 %0, l; cvt.f32.f16 %1, h; }"
+        : "=f"(y.x), "=f"(y.y)
+        : "r"(pair));
+    return y;
+}
+
 /* This warpgroup takes registers from the pool, or gives some back; all its warps say the same. */
 template <int REGISTERS> TTT_DEVICE void registers_grow()
 {

@@ -26,14 +26,39 @@ TTT_DEVICE void gelu_step(uint32_t (&X2)[16], float (&Z1)[TILE_REGISTERS], float
     }
 }
 
-/* Z1 <- gelu'(Z1) = s + 2 z s (1 - s) u'(z), for one HALF (0 or 1) of the elements. */
+/* gelu'(z) = s + 2 z s (1 - s) u'(z), of the z and s that gelu_step leaves. */
+TTT_DEVICE float gelu_grad_of(float clamped, float s)
+{
+    const float z = min_or_nan(clamped, GELU_REACH); /* else 0 * inf */
+    const float slope = fmaf(6.0f * SQRT_2_OVER_PI * GELU_CUBIC, z * z, 2.0f * SQRT_2_OVER_PI);
+    return fmaf(z * fmaf(-s, s, s), slope, s);
+}
+
+/* Z1 <- gelu'(Z1) for one HALF (0 or 1) of the elements. */
 template <int HALF> TTT_DEVICE void gelu_grad(float (&Z1)[TILE_REGISTERS], const float (&S)[TILE_REGISTERS])
 {
 #pragma unroll
-    for (int k = HALF * TILE_REGISTERS / 2; k < (HALF + 1) * TILE_REGISTERS / 2; k++) {
-        const float z = min_or_nan(Z1[k], GELU_REACH); /* else 0 * inf */
-        const float slope = fmaf(6.0f * SQRT_2_OVER_PI * GELU_CUBIC, z * z, 2.0f * SQRT_2_OVER_PI);
-        Z1[k] = fmaf(z * fmaf(-S[k], S[k], S[k]), slope, S[k]);
+    for (int k = HALF * TILE_REGISTERS / 2; k < (HALF + 1) * TILE_REGISTERS / 2; k++)
+        Z1[k] = gelu_grad_of(Z1[k], S[k]);
+}
+
+/* gelu'(Z1) of the columns of `step`, rounded to half precision (declared: `slope`), where registers are short. */
+TTT_DEVICE void gelu_grad_step(uint32_t (&slope)[16], const float (&Z1)[TILE_REGISTERS],
+                               const float (&S)[TILE_REGISTERS], int step)
+{
+#pragma unroll
+    for (int k = 8 * step; k < 8 * step + 8; k += 2)
+        slope[k / 2] = pack_f16(gelu_grad_of(Z1[k], S[k]), gelu_grad_of(Z1[k + 1], S[k + 1]));
+}
+
+/* A1 <- A1 gelu'. */
+TTT_DEVICE void multiply_slope(float (&A1)[TILE_REGISTERS], const uint32_t (&slope)[16])
+{
+#pragma unroll
+    for (int k = 0; k < 16; k++) {
+        const float2 v = unpack_f16(slope[k]);
+        A1[2 * k] *= v.x;
+        A1[2 * k + 1] *= v.y;
     }
 }
 

@@ -41,19 +41,24 @@ TTT_DEVICE __nv_bfloat16 load_eta(const ForwardParams &p, const Place &at, int64
     return token < p.seq_len ? p.last_eta[at.sequence * p.seq_len + token] : __float2bfloat16(0.0f);
 }
 
+/* 8 bfloat16 as floats. */
+TTT_DEVICE void unpack_chunk(float *x, uint4 v)
+{
+    const uint32_t pair[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+    for (int k = 0; k < 4; k++) {
+        x[2 * k] = __uint_as_float(pair[k] << 16);
+        x[2 * k + 1] = __uint_as_float(pair[k] & 0xffff0000u);
+    }
+}
+
 /* A thread's SPAN elements of a row of a swizzled tile, as floats. */
 template <int SPAN> TTT_DEVICE void load_span(float (&x)[SPAN], const __nv_bfloat16 *tile, int row, int column)
 {
 #pragma unroll
     for (int j = 0; j < SPAN / 8; j++) {
         const int chunk = (column / 8 + j) ^ (row % 8);
-        const uint4 v = *reinterpret_cast<const uint4 *>(tile + row * F + chunk * 8);
-        const uint32_t pair[4] = {v.x, v.y, v.z, v.w};
-#pragma unroll
-        for (int k = 0; k < 4; k++) {
-            x[8 * j + 2 * k] = __uint_as_float(pair[k] << 16);
-            x[8 * j + 2 * k + 1] = __uint_as_float(pair[k] & 0xffff0000u);
-        }
+        unpack_chunk(x + 8 * j, *reinterpret_cast<const uint4 *>(tile + row * F + chunk * 8));
     }
 }
 

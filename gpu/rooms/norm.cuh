@@ -71,6 +71,25 @@ TTT_DEVICE void norm_l2_grad(float (&x)[SPAN], float (&wt)[SPAN], const float (&
         x[k] = scale * (fmaf(mean_ax, x[k], wt[k]) - mean_a);
 }
 
+/* wt = w (b - (V - K)). */
+template <int SPAN>
+TTT_DEVICE void target(float (&wt)[SPAN], const float (&K)[SPAN], const float (&V)[SPAN], const float (&w)[SPAN],
+                       const float (&b)[SPAN])
+{
+#pragma unroll
+    for (int k = 0; k < SPAN; k++)
+        wt[k] = w[k] * (b[k] - (V[k] - K[k]));
+}
+
+/* x = xhat <- XQW = Q + w xhat + b. */
+template <int SPAN>
+TTT_DEVICE void output(float (&x)[SPAN], const float (&w)[SPAN], const float (&b)[SPAN], const float (&Q)[SPAN])
+{
+#pragma unroll
+    for (int k = 0; k < SPAN; k++)
+        x[k] = fmaf(w[k], x[k], b[k]) + Q[k];
+}
+
 } // namespace ttt_gpu
 
 #endif

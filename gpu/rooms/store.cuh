@@ -15,8 +15,8 @@ namespace ttt_gpu
 TTT_DEVICE void store_step(__nv_bfloat16 *tile, const uint32_t (&packed)[16], int step, const Place &at)
 {
     const int row = 16 * at.warp + at.lane % 16;
-    const int chunk = (2 * step + at.lane / 16) ^ (row % 8);
-    store_matrix(shared_address(tile + row * F + chunk * 8), packed + 4 * step);
+    const uint32_t first = shared_address(tile) + (uint32_t)(row * F * 2 + ((at.lane / 16) ^ (row % 8)) * 16);
+    store_matrix(first ^ (uint32_t)(2 * step * 16), packed + 4 * step); /* chunk 2 step + lane / 16, permuted */
 }
 
 TTT_DEVICE void store_tile(__nv_bfloat16 *tile, const uint32_t (&packed)[16], const Place &at)

@@ -18,7 +18,8 @@
  *   - gives bitwise the same results on every run of the same build and cluster size.  A cluster size of 0 lets the
  *     number of heads and the device choose; fix it where results must not depend on B H.
  *
- * ROUNDING POINTS beyond the precision contract of <ttt/ttt_mlp.h>, by name:
+ * ROUNDING POINTS beyond the precision contract of <ttt/ttt_mlp.h>, by name (<ttt/ttt_ref.h> models them); by cluster
+ * size 1: eta, tanh, slope; 2 and 4: eta, exchange, tanh:
  *
  *   eta        F3 multiplies -eta gZ2 instead of gZ2: the learning rate is folded in before the rounding to bfloat16,
  *              once for F3, F4 and F5.  F3's operand is another rounding of the same size.
@@ -27,6 +28,7 @@
  *              part.  A part beyond 65504 becomes infinite.
  *   tanh       gelu and gelu' use the hardware's tanh, whose relative error is up to 2^-11 and which is exactly +-1
  *              for large arguments.
+ *   slope      gelu' waits for the gradient it multiplies in IEEE half precision.
  *
  * NON-FINITE VALUES are those of the contract: a non-finite input in a mini-batch leaves earlier outputs, and every
  * other (batch, head), bitwise unchanged; gelu reaches its limits and never makes a NaN of an infinity.
@@ -44,8 +46,8 @@ extern "C" {
 struct CUstream_st; /* what cudaStream_t and CUstream point to */
 
 struct ttt_gpu_options {
-    int cluster_size; /* thread blocks that share a (batch, head): 2 (throughput) or 4 (few heads); 0 = 4 if the device
-                         runs all B H clusters of 4 at once, else 2 */
+    int cluster_size; /* thread blocks that share a (batch, head): 1, 2 or 4 (few heads); 0 = the largest of 4 and 2 of
+                         which the device runs all B H at once, else 2 */
 };
 
 /* Bytes of workspace that a forward pass of this shape needs: [out] *bytes; today 0.

@@ -221,13 +221,16 @@ static Truth reference(const Case &c, decltype(ttt_ref_mlp_forward_f64) *forward
 
 Truth reference_f64(const Case &c)
 {
-    const ttt_ref_options options = {0, 0};
+    const ttt_ref_options options = {};
     return reference<double, double>(c, ttt_ref_mlp_forward_f64, ttt_ref_mlp_forward_workspace_f64, &options);
 }
 
-Truth reference_contract(const Case &c)
+Truth reference_contract(const Case &c, unsigned points, int exchange_parts)
 {
-    const ttt_ref_options options = {0, 1};
+    ttt_ref_options options = {};
+    options.exact_outputs = 1;
+    options.points = points;
+    options.exchange_parts = exchange_parts;
     return reference<uint16_t, float>(c, ttt_ref_mlp_forward_bf16, ttt_ref_mlp_forward_workspace_bf16, &options);
 }
 

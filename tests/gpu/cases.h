@@ -57,7 +57,8 @@ struct Truth {
     std::vector<double> out[TENSORS];
 };
 Truth reference_f64(const Case &c);
-Truth reference_contract(const Case &c); /* XQW before its final rounding */
+/* XQW before its final rounding; `points`: of enum ttt_ref_point. */
+Truth reference_contract(const Case &c, unsigned points = 0, int exchange_parts = 0);
 
 /* Relative error in the 2-norm; NaN if any element is. */
 template <class A> double rel_error(const std::vector<A> &k, const std::vector<double> &r, size_t from, size_t count);

@@ -10,7 +10,7 @@ fail() {
     failed=1
 }
 
-for log in gpu/api.ptxas gpu/forward.ptxas gpu/peak.ptxas gpu/tensor_map.ptxas; do
+for log in gpu/api.ptxas gpu/forward.ptxas gpu/forward_single.ptxas gpu/peak.ptxas gpu/tensor_map.ptxas; do
     [ -f "$log" ] || { echo "SKIPPED: $log is missing: the GPU part was not built"; exit 77; }
     grep -E 'C75[0-9]+' "$log" >&2 && fail "$log: serialised products"
     grep -E 'bytes stack frame|spill' "$log" |
@@ -19,15 +19,19 @@ for log in gpu/api.ptxas gpu/forward.ptxas gpu/peak.ptxas gpu/tensor_map.ptxas; 
 done
 [ "$(grep -c 'Compiling entry function.*forward_kernel' gpu/forward.ptxas)" -eq 2 ] ||
     fail "gpu/forward.ptxas: two kernels expected"
+[ "$(grep -c 'Compiling entry function.*forward_single_kernel' gpu/forward_single.ptxas)" -eq 1 ] ||
+    fail "gpu/forward_single.ptxas: one kernel expected"
 
 # NVCC's own folder holds the disassembler, where it is installed.
 cuobjdump=$(command -v cuobjdump || echo "$(dirname "$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)")/cuobjdump")
 if [ -x "$cuobjdump" ]; then
-    code=$("$cuobjdump" -sass gpu/forward.o)
-    for instruction in HGMMA UTMALDG STAS; do
-        printf '%s\n' "$code" | grep -q "$instruction" || fail "gpu/forward.o: no $instruction"
+    for object in gpu/forward.o gpu/forward_single.o; do
+        code=$("$cuobjdump" -sass $object)
+        for instruction in HGMMA UTMALDG $([ $object = gpu/forward.o ] && echo STAS); do
+            printf '%s\n' "$code" | grep -q "$instruction" || fail "$object: no $instruction"
+        done
+        printf '%s\n' "$code" | grep -E '[^A-Z](LDL|STL)[^A-Z]' >&2 && fail "$object: local memory"
     done
-    printf '%s\n' "$code" | grep -E '[^A-Z](LDL|STL)[^A-Z]' >&2 && fail "gpu/forward.o: local memory"
 else
     echo "SKIPPED: the machine code, for want of cuobjdump"
 fi

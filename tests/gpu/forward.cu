@@ -143,6 +143,30 @@ static void test_parts(int cluster_size)
     }
 }
 
+/* Batches swapped and heads moved round: outputs move with them, bit for bit. */
+static void test_permutation(int cluster_size)
+{
+    const int64_t B = 2, H = 3;
+    const Case c(B, H, 150, 2, 1e-6, Distribution::Unit, 9);
+    Case moved = c;
+    const auto from = [&](int64_t sequence) { return (B - 1 - sequence / H) * H + (sequence % H + 1) % H; };
+    for (int t = XQ; t <= B2; t++) {
+        const int64_t parts = t == WEIGHT || t == BIAS ? H : B * H;
+        const size_t size = c.elements(t) / (size_t)parts;
+        for (int64_t part = 0; part < parts; part++)
+            memcpy(&moved.host[t][(size_t)part * size], &c.host[t][(size_t)(from(part) % parts) * size],
+                   size * sizeof(float));
+    }
+    DeviceCase d(c), e(moved);
+    CHECK(d.run(cluster_size) == TTT_OK && e.run(cluster_size) == TTT_OK);
+    for (int t = XQW; t < TENSORS; t++) {
+        const size_t size = c.elements(t) / (size_t)(B * H);
+        const std::vector<float> a = d.fetch(t), b = e.fetch(t);
+        for (int64_t sequence = 0; sequence < B * H; sequence++)
+            CHECK(same(a, (size_t)from(sequence) * size, b, (size_t)sequence * size, size));
+    }
+}
+
 /* A NaN, an infinity in mini-batch 2 of head 1 stay there and after; -inf in b1 is only gelu's limit.  (A huge positive
  * b1 overflows the half precision of the exchange, as declared.) */
 static void test_non_finite(int cluster_size)
@@ -213,11 +237,12 @@ int main(int argc, char **argv)
     test_graph();
     test_optional();
     test_host_pointer();
-    for (int cluster_size : {2, 4}) {
+    for (int cluster_size : {1, 2, 4}) {
         test_repeats(cluster_size, repeats);
         if (repeats >= 10)
             test_edges(cluster_size);
         test_parts(cluster_size);
+        test_permutation(cluster_size);
         test_non_finite(cluster_size);
         test_degenerate(cluster_size);
     }

@@ -84,7 +84,7 @@ static void test_shape()
     CHECK(call(bad, args) == TTT_ERROR_UNSUPPORTED);
     bad = good_shape(), bad.batch = INT64_MAX / 2;
     CHECK(call(bad, args) == TTT_ERROR_OVERFLOW);
-    for (int cluster_size : {-1, 1, 3, 8}) {
+    for (int cluster_size : {-1, 3, 5, 8, 16}) {
         const ttt_gpu_options options = {cluster_size};
         const ttt_mlp_shape shape = good_shape();
         CHECK(ttt_gpu_mlp_forward(&shape, &args, &options, nullptr, 0, nullptr) == TTT_ERROR_UNSUPPORTED);

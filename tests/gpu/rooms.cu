@@ -5,6 +5,7 @@
 #include "../../gpu/rooms/gelu.cuh"
 #include "../../gpu/rooms/matmul.cuh"
 #include "../../gpu/rooms/norm.cuh"
+#include "../../gpu/rooms/piece.cuh"
 #include "../../gpu/rooms/reduce.cuh"
 #include "../../gpu/rooms/store.cuh"
 #include "../../gpu/rooms/update.cuh"
@@ -71,7 +72,7 @@ static float as_bf16(float x)
 
 /* ---------------------------------------------------------------------------------------------- gelu */
 
-/* out: S z (unrounded gelu), gelu'. */
+/* out: gelu, gelu', and gelu' in half precision. */
 static __global__ void gelu_kernel(float *out, const float *in)
 {
     const Place at = place();
@@ -83,10 +84,19 @@ static __global__ void gelu_kernel(float *out, const float *in)
         gelu_step(X2, Z1, S, step);
     for (int k = 0; k < TILE_REGISTERS; k++)
         out[row_of(at, k) * 64 + column_of(at, k)] = __uint_as_float(k % 2 ? X2[k / 2] & 0xffff0000u : X2[k / 2] << 16);
+    uint32_t slope[16];
+    float ones[TILE_REGISTERS];
+    for (int step = 0; step < 4; step++)
+        gelu_grad_step(slope, Z1, S, step);
+    for (float &one : ones)
+        one = 1.0f;
+    multiply_slope(ones, slope);
     gelu_grad<0>(Z1, S);
     gelu_grad<1>(Z1, S);
-    for (int k = 0; k < TILE_REGISTERS; k++)
+    for (int k = 0; k < TILE_REGISTERS; k++) {
         out[TILE + row_of(at, k) * 64 + column_of(at, k)] = Z1[k];
+        out[2 * TILE + row_of(at, k) * 64 + column_of(at, k)] = ones[k];
+    }
 }
 
 static void test_gelu()
@@ -96,20 +106,22 @@ static void test_gelu()
     const size_t count = sizeof limits / sizeof *limits;
     for (size_t k = 0; k < count; k++)
         z[k] = limits[k];
-    const std::vector<float> y = run(gelu_kernel, z, 2 * TILE);
+    const std::vector<float> y = run(gelu_kernel, z, 3 * TILE);
     for (size_t k = 0; k < TILE; k++) {
         const double x = z[k], c = 0.79788456080286535588, t = std::tanh(c * (x + 0.044715 * x * x * x));
         const double value = std::fabs(x) < 12 ? 0.5 * x * (1 + t) : x > 0 ? x : 0;
         const double slope =
             std::fabs(x) < 12 ? 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c * (1 + 3 * 0.044715 * x * x) : x > 0;
         if (std::isnan(x)) {
-            CHECK(std::isnan(y[k]) && std::isnan(y[TILE + k]));
+            CHECK(std::isnan(y[k]) && std::isnan(y[TILE + k]) && std::isnan(y[2 * TILE + k]));
         } else if (std::isinf(x) || std::fabs(x) >= 12) {
             CHECK(y[k] == as_bf16((float)value) && y[TILE + k] == (float)slope);
         } else { /* tanh to 2^-11, a factor z, the rounding of X2 */
             CHECK(std::fabs(y[k] - value) <= std::fabs(x) * 0x1p-11 + std::fabs(value) * 0x1p-8);
             CHECK(std::fabs(y[TILE + k] - slope) <= 0x1p-9 + std::fabs(x) * 0x1p-10);
         }
+        if (!std::isnan(x))
+            CHECK(y[2 * TILE + k] == __half2float(__float2half_rn(y[TILE + k])));
     }
 }
 
@@ -255,53 +267,101 @@ static void test_sums()
         }
 }
 
-/* in: a tile for each of 4 ranks; out: rank r's 16 rows of their sum, 64 columns. */
-static __global__ void __cluster_dims__(4, 1, 1) exchange_kernel(float *out, const float *in)
+/* in: a tile for each rank; out: rank r's share of the rows of their sum, 64 columns. */
+template <int CS> static __global__ void __cluster_dims__(CS, 1, 1) exchange_kernel(float *out, const float *in)
 {
-    __shared__ __align__(SWIZZLE_BYTES) __half parts[2][4][16 * F];
+    constexpr int ROWS = C / CS, SPAN = ROWS * F / WARPGROUP;
+    __shared__ __align__(SWIZZLE_BYTES) __half parts[2][CS][ROWS * F];
     __shared__ uint64_t full[2];
     Place at = place();
     at.rank = cluster_rank();
     if (threadIdx.x == 0) {
-        mbarrier_init(&full[0], 4);
-        mbarrier_init(&full[1], 4);
+        mbarrier_init(&full[0], WARPGROUP);
+        mbarrier_init(&full[1], WARPGROUP);
         mbarrier_init_fence();
     }
     __syncthreads();
     cluster_arrive();
     cluster_wait();
-    const Sender sender = make_sender<4>(parts, full, 0, at);
+    const Sender sender = make_sender<CS>(parts, full, 0, at);
     const Span span = span_of_thread<SPAN>(at);
     float Z2[TILE_REGISTERS], x[SPAN];
     for (int now = 0; now < 2; now++) {
         for (int k = 0; k < TILE_REGISTERS; k++)
             Z2[k] = in[at.rank * TILE + row_of(at, k) * 64 + column_of(at, k)] * (float)(now + 1);
-        send_parts<4, 4>(Z2, sender, full, now, at);
+        send_parts<CS, 4>(Z2, sender, full, now, at);
         mbarrier_wait(&full[now], 0);
-        sum_parts<4>(x, parts[now][0], span);
+        sum_parts<CS>(x, parts[now][0], span);
         for (int k = 0; k < SPAN; k++)
-            out[now * TILE + (16 * at.rank + span.row) * 64 + span.column + k] = x[k];
+            out[now * TILE + (ROWS * at.rank + span.row) * 64 + span.column + k] = x[k];
     }
     cluster_arrive();
     cluster_wait();
 }
 
-static void test_exchange()
+template <int CS> static void test_exchange()
 {
-    const std::vector<float> in = normal(4 * TILE, 1, 7);
+    const std::vector<float> in = normal(CS * TILE, 1, 7);
     float *device_in, *device_out;
     std::vector<float> y(2 * TILE);
     CHECK(cudaMalloc(&device_in, in.size() * 4) == cudaSuccess && cudaMalloc(&device_out, y.size() * 4) == cudaSuccess);
     CHECK(cudaMemcpy(device_in, in.data(), in.size() * 4, cudaMemcpyHostToDevice) == cudaSuccess);
-    exchange_kernel<<<4, WARPGROUP>>>(device_out, device_in);
+    exchange_kernel<CS><<<CS, WARPGROUP>>>(device_out, device_in);
     CHECK(cudaMemcpy(y.data(), device_out, y.size() * 4, cudaMemcpyDeviceToHost) == cudaSuccess);
     cudaFree(device_in), cudaFree(device_out);
     for (size_t now = 0; now < 2; now++)
         for (size_t k = 0; k < TILE; k++) {
             float sum = 0;
-            for (size_t rank = 0; rank < 4; rank++)
+            for (size_t rank = 0; rank < CS; rank++)
                 sum += __half2float(__float2half_rn(in[rank * TILE + k] * (float)(now + 1)));
             CHECK(y[now * TILE + k] == sum);
+        }
+}
+
+/* ---------------------------------------------------------------------------------------------- piece */
+
+/* in: 16 rows of 64; out: the same through accumulators' layout and an fp32 tile, through a bfloat16 tile, and the sums
+ * over each warp's four rows. */
+static __global__ void piece_kernel(float *out, const float *in)
+{
+    __shared__ __align__(SWIZZLE_BYTES) float tile[TILE];
+    __shared__ __align__(SWIZZLE_BYTES) __nv_bfloat16 rounded[TILE];
+    const Place at = place();
+    const Piece piece = piece_of_thread(at);
+    float d[TILE_REGISTERS / 2], x[PIECE];
+    for (int half = 0; half < 2; half++) {
+        for (int k = 0; k < TILE_REGISTERS / 2; k++) {
+            const int row = row_of(at, k), column = 32 * half + column_of(at, k);
+            d[k] = row < 16 ? in[row * 64 + column] : 0.0f;
+        }
+        store_accumulators(tile, d, 32 * half, at);
+    }
+    __syncthreads();
+    load_tile_piece(x, tile, piece);
+    store_tile_piece(rounded, x, piece);
+    for (int k = 0; k < PIECE; k++)
+        out[piece.row * 64 + (piece.column ^ k / 4 * 32) + k % 4] = x[k];
+    load_tile_piece(x, rounded, piece);
+    for (int k = 0; k < PIECE; k++)
+        out[1024 + piece.row * 64 + (piece.column ^ k / 4 * 32) + k % 4] = x[k];
+    load_tile_piece(x, tile, piece);
+    int column = piece.column;
+    const float2 sums = sum_piece_rows(x, column, at.lane);
+    out[2048 + at.warp * 64 + column] = sums.x;
+    out[2048 + at.warp * 64 + column + 1] = sums.y;
+}
+
+static void test_piece()
+{
+    const std::vector<float> in = normal(1024, 1, 8), y = run(piece_kernel, in, 2048 + 4 * 64);
+    for (size_t k = 0; k < 1024; k++)
+        CHECK(y[k] == in[k] && y[1024 + k] == as_bf16(in[k]));
+    for (size_t warp = 0; warp < 4; warp++)
+        for (size_t c = 0; c < 64; c++) {
+            double sum = 0;
+            for (size_t r = 0; r < 4; r++)
+                sum += in[(4 * warp + r) * 64 + c];
+            CHECK(std::fabs(y[2048 + warp * 64 + c] - sum) < 1e-5);
         }
 }
 
@@ -312,6 +372,8 @@ int main()
     test_norm();
     test_matmul();
     test_sums();
-    test_exchange();
+    test_exchange<2>();
+    test_exchange<4>();
+    test_piece();
     return report("rooms");
 }

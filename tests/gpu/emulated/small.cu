@@ -56,7 +56,7 @@ int main()
                 {1, 5 * 64, 2, 1e-6, Distribution::Strong}, {2, 4 * 64 + 17, 5, 1e-6, Distribution::Model},
                 {1, 2 * 64, 5, 1e-8, Distribution::Unit}};
     for (const auto &row : rows)
-        for (int cluster_size : {2, 4}) {
+        for (int cluster_size : {1, 2, 4}) {
             const Case c(1, row.heads, row.seq_len, row.group, row.eps, row.distribution, 11);
             DeviceCase d(c);
             std::vector<std::vector<unsigned char>> first;

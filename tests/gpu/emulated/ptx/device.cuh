@@ -24,6 +24,16 @@ TTT_DEVICE uint32_t shared_address(const void *object)
     return emulated::shared_address(object);
 }
 
+TTT_DEVICE int block_now()
+{
+    return (int)blockIdx.x;
+}
+
+template <class T> TTT_DEVICE const T *forget(const T *address)
+{
+    return address;
+}
+
 } // namespace ttt_gpu
 
 #endif
