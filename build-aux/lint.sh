@@ -14,7 +14,7 @@ tracked '*.c' '*.h' '*.cc' '*.cu' '*.cuh' | xargs -0 -r clang-format-14 --dry-ru
 echo 'lint: clang-tidy'
 # clang-tidy counts suppressed warnings on stderr; findings and compile errors go to stdout.
 # shellcheck disable=SC2016 # $0 and $@ belong to the inner shell
-tracked 'ref/*.c' 'harness/*.c' 'fuzz/*.c' 'tests/*.c' ':!*_tmpl.c' |
+tracked 'ref/*.c' 'harness/*.c' 'fuzz/*.c' 'examples/*.c' 'tests/*.c' ':!*_tmpl.c' |
     xargs -0 -r -n 4 -P 2 bash -c 'clang-tidy-14 --quiet "$@" -- $0 2>/dev/null' \
         "-std=gnu11 -DHAVE_CONFIG_H -Wno-unknown-pragmas -Iinclude -I. -I$builddir $(pkg-config --cflags openblas jansson check)" ||
     failed=1

@@ -51,7 +51,7 @@ int ttt_argument_candidate(const char *value, struct ttt_opened *list, size_t *c
     if (ttt_candidate_open_spec(value, &opened, error, error_size) != 0)
         return -1;
     for (size_t i = 0; i < *count; i++)
-        if (list[i].candidate == opened.candidate) {
+        if (strcmp(list[i].spec, value) == 0) {
             snprintf(error, error_size, "--candidate: '%s' is given twice", TTT_QUOTE(value));
             return -1;
         }

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "flops.h"
 #include "machine.h"
+#include "plugin.h"
 #include "result.h"
 #include "tensors.h"
 #include "tier0.h"
@@ -17,8 +18,13 @@ const char *const ttt_bench_outcome_name[TTT_BENCH_OUTCOMES] = {"measured", "ski
 static int give_up(struct ttt_measurement *m, enum ttt_bench_outcome outcome, enum ttt_direction direction,
                    enum ttt_status status)
 {
+    const struct ttt_candidate *c = m->bench.candidate;
     m->outcome = outcome;
-    snprintf(m->reason, sizeof m->reason, "%s: %s", ttt_direction_name[1u << direction], ttt_candidate_status(status));
+    if (outcome == TTT_BENCH_FAILED && ttt_candidate_is_plugin(c))
+        snprintf(m->reason, sizeof m->reason, "%s", ttt_plugin_failure(c)->text);
+    else
+        snprintf(m->reason, sizeof m->reason, "%s: %s", ttt_direction_name[1u << direction],
+                 ttt_candidate_status(status));
     return 1;
 }
 
@@ -31,17 +37,18 @@ struct subject {
     struct ttt_peak peak;
 };
 
-/* The time of `calls` passes, one after the other.  On the host, whatever runs elsewhere than in its caller's threads
- * must have ended when this looks at the clock again. */
+/* The time inside `calls` passes, one after the other. */
 static enum ttt_status time_calls(const struct subject *s, int calls, double *seconds)
 {
     enum ttt_status status = TTT_OK;
     if (s->bench->timer)
         return s->bench->timer->passes(s->session, calls, seconds);
-    const double start = ttt_clock_seconds();
-    for (int i = 0; i < calls && status == TTT_OK; i++)
-        status = ttt_call_plain(&s->call, s->block);
-    *seconds = ttt_clock_seconds() - start;
+    *seconds = 0;
+    for (int i = 0; i < calls && status == TTT_OK; i++) {
+        double once;
+        status = ttt_call_timed(&s->call, s->block, &once);
+        *seconds += once;
+    }
     return status;
 }
 

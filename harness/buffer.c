@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "buffer.h"
+#include "red_zone.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,7 @@
 const char *const ttt_dtype_name[TTT_DTYPE_COUNT] = {[TTT_BF16] = "BF16", [TTT_F32] = "F32", [TTT_F64] = "F64"};
 
 /* Wide enough that a tile written past the end still lands in it; a multiple of the data's alignment. */
-enum { ALIGNMENT = 256, RED_ZONE = 4096, RED_BYTE = 0xA5 };
+enum { ALIGNMENT = 256, RED_ZONE = 4096 };
 
 /* Quiet NaNs with a payload that no arithmetic makes by itself. */
 static const uint16_t poison_bf16 = 0x7FD5;
@@ -63,8 +64,8 @@ int ttt_buffer_alloc(struct ttt_buffer *b, enum ttt_dtype dtype, int64_t element
     }
     unsigned char *front = b->allocation;
     b->data = front + RED_ZONE;
-    memset(front, RED_BYTE, RED_ZONE);
-    memset(front + RED_ZONE + bytes, RED_BYTE, RED_ZONE);
+    ttt_red_zone_fill(front, RED_ZONE);
+    ttt_red_zone_fill(front + RED_ZONE + bytes, RED_ZONE);
     ttt_buffer_poison(b);
     return 0;
 }
@@ -113,10 +114,7 @@ int ttt_buffer_red_zones_intact(const struct ttt_buffer *b)
         return 1;
     const unsigned char *front = b->allocation;
     const unsigned char *back = front + RED_ZONE + (size_t)b->elements * ttt_dtype_size(b->dtype);
-    for (size_t i = 0; i < RED_ZONE; i++)
-        if (front[i] != RED_BYTE || back[i] != RED_BYTE)
-            return 0;
-    return 1;
+    return ttt_red_zone_intact(front, RED_ZONE) && ttt_red_zone_intact(back, RED_ZONE);
 }
 
 uint64_t ttt_buffer_hash(const struct ttt_buffer *b)

@@ -114,12 +114,12 @@ static enum ttt_status outputs_back(const struct ttt_mlp_shape *shape, const str
 }
 
 static enum ttt_status gpu_forward(void *self, const struct ttt_mlp_shape *shape,
-                                   const struct ttt_mlp_forward_args *args, int threads)
+                                   const struct ttt_mlp_forward_args *args, const struct ttt_candidate_call *call)
 {
     struct ttt_mlp_forward_args device = {.XQ = NULL};
     size_t bytes = 0;
     void *workspace = NULL;
-    (void)self, (void)threads;
+    (void)self, (void)call;
     if (args->token_eta)
         return TTT_ERROR_UNSUPPORTED;
     enum ttt_status status = ttt_gpu_mlp_forward_workspace(shape, NULL, &bytes);
@@ -140,9 +140,9 @@ static enum ttt_status gpu_forward(void *self, const struct ttt_mlp_shape *shape
 }
 
 static enum ttt_status gpu_backward(void *self, const struct ttt_mlp_shape *shape,
-                                    const struct ttt_mlp_backward_args *args, int threads)
+                                    const struct ttt_mlp_backward_args *args, const struct ttt_candidate_call *call)
 {
-    (void)self, (void)shape, (void)args, (void)threads;
+    (void)self, (void)shape, (void)args, (void)call;
     return TTT_ERROR_UNSUPPORTED;
 }
 

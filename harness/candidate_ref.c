@@ -3,7 +3,6 @@
  * The reference as candidates: the only file of the harness that knows <ttt/ttt_ref.h>.
  */
 #include "candidates.h"
-#include <stdlib.h>
 #include <ttt/ttt_ref.h>
 
 /* Shown every stage of every call; NULL: nobody looks. */
@@ -12,7 +11,7 @@ static void *probe_context;
 
 typedef enum ttt_status query_fn(const struct ttt_mlp_shape *, const struct ttt_ref_options *, size_t *);
 
-/* One precision, and the workspace that its calls share (candidates are called one at a time). */
+/* One precision. */
 struct reference {
     query_fn *query[2]; /* by enum ttt_direction */
     enum ttt_status (*forward)(const struct ttt_mlp_shape *, const struct ttt_mlp_forward_args *,
@@ -21,8 +20,6 @@ struct reference {
                                 const struct ttt_ref_options *, void *, size_t);
     int exact_outputs;
     uint64_t stochastic_seed;
-    void *workspace;
-    size_t bytes;
 };
 
 static enum ttt_status reference_supports(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction)
@@ -45,55 +42,29 @@ static size_t reference_workspace(void *self, const struct ttt_mlp_shape *shape,
     return bytes;
 }
 
-static enum ttt_status reserve_workspace(struct reference *r, const struct ttt_mlp_shape *shape,
-                                         enum ttt_direction direction, const struct ttt_ref_options *options)
-{
-    size_t bytes;
-    const enum ttt_status status = r->query[direction](shape, options, &bytes);
-    if (status != TTT_OK || bytes <= r->bytes)
-        return status;
-    free(r->workspace);
-    r->bytes = 0;
-    bytes = (bytes + 63) / 64 * 64;
-    r->workspace = aligned_alloc(64, bytes);
-    if (!r->workspace)
-        return TTT_ERROR_MEMORY;
-    r->bytes = bytes;
-    return TTT_OK;
-}
-
 static enum ttt_status reference_forward(void *self, const struct ttt_mlp_shape *shape,
-                                         const struct ttt_mlp_forward_args *args, int threads)
+                                         const struct ttt_mlp_forward_args *args, const struct ttt_candidate_call *call)
 {
-    struct reference *r = self;
-    const struct ttt_ref_options options = {.threads = threads,
+    const struct reference *r = self;
+    const struct ttt_ref_options options = {.threads = call->threads,
                                             .exact_outputs = r->exact_outputs,
                                             .stochastic_seed = r->stochastic_seed,
                                             .probe = probe,
                                             .probe_context = probe_context};
-    const enum ttt_status status = reserve_workspace(r, shape, TTT_FORWARD, &options);
-    return status == TTT_OK ? r->forward(shape, args, &options, r->workspace, r->bytes) : status;
+    return r->forward(shape, args, &options, call->workspace, call->workspace_bytes);
 }
 
 static enum ttt_status reference_backward(void *self, const struct ttt_mlp_shape *shape,
-                                          const struct ttt_mlp_backward_args *args, int threads)
+                                          const struct ttt_mlp_backward_args *args,
+                                          const struct ttt_candidate_call *call)
 {
-    struct reference *r = self;
-    const struct ttt_ref_options options = {.threads = threads,
+    const struct reference *r = self;
+    const struct ttt_ref_options options = {.threads = call->threads,
                                             .exact_outputs = r->exact_outputs,
                                             .stochastic_seed = r->stochastic_seed,
                                             .probe = probe,
                                             .probe_context = probe_context};
-    const enum ttt_status status = reserve_workspace(r, shape, TTT_BACKWARD, &options);
-    return status == TTT_OK ? r->backward(shape, args, &options, r->workspace, r->bytes) : status;
-}
-
-static void reference_close(void *self)
-{
-    struct reference *r = self;
-    free(r->workspace);
-    r->workspace = NULL;
-    r->bytes = 0;
+    return r->backward(shape, args, &options, call->workspace, call->workspace_bytes);
 }
 
 static struct reference f64 = {
@@ -131,13 +102,14 @@ const struct ttt_candidate ttt_candidate_ref_f64 = {
     .name = "ref-f64",
     .about = "CPU reference in double: the truth",
     .types = TTT_TYPES_F64,
+    .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL,
+    .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD,
     .deterministic = 1,
     .self = &f64,
     .supports = reference_supports,
     .forward = reference_forward,
     .backward = reference_backward,
     .workspace = reference_workspace,
-    .close = reference_close,
 };
 
 const struct ttt_candidate ttt_candidate_ref_f32 = {
@@ -145,13 +117,14 @@ const struct ttt_candidate ttt_candidate_ref_f32 = {
     .name = "ref-f32",
     .about = "CPU reference in float: the portable fallback",
     .types = TTT_TYPES_F32,
+    .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL,
+    .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD,
     .deterministic = 1,
     .self = &f32,
     .supports = reference_supports,
     .forward = reference_forward,
     .backward = reference_backward,
     .workspace = reference_workspace,
-    .close = reference_close,
 };
 
 const struct ttt_candidate ttt_candidate_ref_bf16 = {
@@ -159,13 +132,14 @@ const struct ttt_candidate ttt_candidate_ref_bf16 = {
     .name = "ref-bf16",
     .about = "CPU reference with the rounding points of the bf16 precision contract",
     .types = TTT_TYPES_BF16,
+    .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL,
+    .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD,
     .deterministic = 1,
     .self = &bf16,
     .supports = reference_supports,
     .forward = reference_forward,
     .backward = reference_backward,
     .workspace = reference_workspace,
-    .close = reference_close,
 };
 
 const struct ttt_candidate *ttt_candidate_replica(uint64_t seed)
@@ -175,13 +149,14 @@ const struct ttt_candidate *ttt_candidate_replica(uint64_t seed)
         .name = "replica",
         .about = "ref-bf16 with stochastic rounding, before the rounding of its outputs",
         .types = TTT_TYPES_BF16,
+        .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL,
+        .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD,
         .deterministic = 1,
         .self = &replica,
         .supports = reference_supports,
         .forward = reference_forward,
         .backward = reference_backward,
         .workspace = reference_workspace,
-        .close = reference_close,
     };
     replica.stochastic_seed = seed;
     return &candidate;
@@ -198,10 +173,12 @@ const struct ttt_candidate ttt_candidate_ref_c128 = {
     .name = "ref-c128",
     .about = "ref-f64 in complex double, forward only",
     .types = TTT_TYPES_F64,
+    .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL,
+    .directions = TTT_CAN_FORWARD,
     .deterministic = 1,
     .self = &c128,
+    .workspace = reference_workspace,
     .forward = reference_forward,
-    .close = reference_close,
 };
 
 const char *ttt_candidate_status(enum ttt_status status)

@@ -2,9 +2,8 @@
 #include "config.h"
 
 #include "candidates.h"
+#include "plugin.h"
 #include "text.h"
-#include <ctype.h>
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,52 +54,6 @@ static int find_builtin(const char *name, struct ttt_opened *out, char *error, s
     return -1;
 }
 
-/* What is wrong with the struct of a plug-in, or NULL. */
-static const char *plugin_fault(const struct ttt_candidate *c)
-{
-    if (c->abi != TTT_CANDIDATE_ABI)
-        return "its abi is not that of this program (TTT_CANDIDATE_ABI)";
-    if (!c->name || !c->about)
-        return "name or about is NULL";
-    if (!c->name[0] || strlen(c->name) > 63)
-        return "name is empty or longer than 63 bytes";
-    for (const char *p = c->name; *p; p++)
-        if (!isgraph((unsigned char)*p))
-            return "name is not one word of printable characters";
-    if (c->types != TTT_TYPES_F64 && c->types != TTT_TYPES_F32 && c->types != TTT_TYPES_BF16)
-        return "types is not a value of enum ttt_types";
-    if (c->deterministic != 0 && c->deterministic != 1)
-        return "deterministic is neither 0 nor 1";
-    if (!c->supports || !c->forward || !c->backward)
-        return "supports, forward or backward is NULL";
-    return NULL;
-}
-
-static int open_plugin(const char *path, const char *args, struct ttt_opened *out, char *error, size_t error_size)
-{
-    out->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!out->library) {
-        snprintf(error, error_size, "--candidate: %s", dlerror());
-        return -1;
-    }
-    /* POSIX promises that the conversion works; ISO C has no name for it. */
-    ttt_candidate_open_fn *open_fn = NULL;
-    void *symbol = dlsym(out->library, "ttt_candidate_open");
-    memcpy(&open_fn, &symbol, sizeof open_fn);
-    const char *fault = NULL;
-    if (!symbol)
-        fault = "it exports no symbol ttt_candidate_open";
-    else if (!(out->candidate = open_fn(TTT_CANDIDATE_ABI, args)))
-        fault = "ttt_candidate_open refused";
-    else
-        fault = plugin_fault(out->candidate);
-    if (!fault)
-        return 0;
-    snprintf(error, error_size, "--candidate: %s: %s (ABI %d, arguments '%.100s')", path, fault, TTT_CANDIDATE_ABI,
-             args);
-    return -1;
-}
-
 int ttt_candidate_open_spec(const char *spec, struct ttt_opened *out, char *error, size_t error_size)
 {
     struct ttt_opened opened = {.spec = spec};
@@ -114,19 +67,20 @@ int ttt_candidate_open_spec(const char *spec, struct ttt_opened *out, char *erro
             snprintf(error, error_size, "--candidate: out of memory");
             return -1;
         }
-        status = open_plugin(path, suffix ? suffix + 4 : "", &opened, error, error_size);
+        opened.candidate = ttt_plugin_open(path, suffix ? suffix + 4 : "", error, error_size);
+        status = opened.candidate ? 0 : -1;
         free(path);
     }
     if (status == 0)
         *out = opened;
-    else if (opened.library)
-        dlclose(opened.library);
     return status;
 }
 
 void ttt_candidate_close(struct ttt_opened *opened)
 {
-    if (opened->candidate && opened->candidate->close)
+    if (opened->candidate && ttt_candidate_is_plugin(opened->candidate))
+        ttt_plugin_close(opened->candidate);
+    else if (opened->candidate && opened->candidate->close)
         opened->candidate->close(opened->candidate->self);
     opened->candidate = NULL;
 }
@@ -141,4 +95,15 @@ const char *ttt_candidate_types(enum ttt_types types)
 {
     static const char *const words[] = {"double", "float", "bfloat16 tokens, float state"};
     return words[types];
+}
+
+struct ttt_failure ttt_candidate_failure(const struct ttt_candidate *candidate, enum ttt_direction direction,
+                                         enum ttt_status status)
+{
+    if (ttt_candidate_is_plugin(candidate))
+        return *ttt_plugin_failure(candidate);
+    struct ttt_failure failure = {.row = "status"};
+    snprintf(failure.text, sizeof failure.text, "%s returned %d: %s", direction == TTT_FORWARD ? "forward" : "backward",
+             (int)status, ttt_candidate_status(status));
+    return failure;
 }

@@ -46,13 +46,12 @@ extern const struct ttt_candidate ttt_candidate_ref_c128;
 struct ttt_opened {
     const struct ttt_candidate *candidate;
     const char *spec; /* what was typed; the caller's string */
-    void *library;    /* of a plug-in, else NULL */
 };
 
 /* Open NAME (built in) or PATH.so[:ARGS] (a text with a slash or ".so").  0, or -1 with one line in `error`. */
 int ttt_candidate_open_spec(const char *spec, struct ttt_opened *out, char *error, size_t error_size);
 
-/* Its `close`, once, last.  The library of a plug-in stays loaded, since reports may still hold its strings. */
+/* Its `close`, once, last; the strings of a plug-in end here. */
 void ttt_candidate_close(struct ttt_opened *opened);
 
 /* Is this one of the references, which give the same bits for every G? */
@@ -63,5 +62,15 @@ const char *ttt_candidate_types(enum ttt_types types);
 
 /* A status in words, never NULL. */
 const char *ttt_candidate_status(enum ttt_status status);
+
+/* Why a call failed: the row of tier0.h or plugin.h that it fails, and a line. */
+struct ttt_failure {
+    const char *row;
+    char text[232];
+};
+
+/* What happened in the candidate's last call, which returned `status`, not TTT_OK. */
+struct ttt_failure ttt_candidate_failure(const struct ttt_candidate *candidate, enum ttt_direction direction,
+                                         enum ttt_status status);
 
 #endif

@@ -11,13 +11,16 @@
 static int run_pass(struct ttt_tensors *t, const struct ttt_call *call, char *error, size_t error_size)
 {
     const struct ttt_candidate *c = call->candidate;
-    enum ttt_status status = c->supports(c->self, &t->c.shape, call->direction);
-    if (status == TTT_OK)
-        status = ttt_call_plain(call, t);
+    const enum ttt_status refusal = c->supports(c->self, &t->c.shape, call->direction);
+    const enum ttt_status status = refusal ? refusal : ttt_call_plain(call, t);
     if (status == TTT_OK)
         return 0;
-    snprintf(error, error_size, "--dump: %s of %s: %s", ttt_direction_name[1u << call->direction], c->name,
-             ttt_candidate_status(status));
+    const struct ttt_failure failure = ttt_candidate_failure(c, call->direction, status);
+    if (refusal)
+        snprintf(error, error_size, "--dump: %s of %s: %s", ttt_direction_name[1u << call->direction], c->name,
+                 ttt_candidate_status(status));
+    else
+        snprintf(error, error_size, "--dump: %s: %s: %s", c->name, failure.row, failure.text);
     return -1;
 }
 

@@ -15,11 +15,13 @@ harness_libttt_harness_la_SOURCES = \
 	harness/candidates.c harness/candidates.h \
 	harness/clock.c harness/clock.h \
 	harness/command.c harness/command.h \
+	harness/device.c harness/device.h \
 	harness/distributions.c harness/distributions.h \
 	harness/dump.c harness/dump.h \
 	harness/exact.c harness/exact.h \
 	harness/exactness.c harness/exactness.h \
 	harness/flops.c harness/flops.h \
+	harness/freshness.c harness/freshness.h \
 	harness/gates.c harness/gates.h \
 	harness/given.c harness/given.h \
 	harness/gradcheck.c harness/gradcheck.h \
@@ -30,9 +32,12 @@ harness_libttt_harness_la_SOURCES = \
 	harness/junit.c harness/junit.h \
 	harness/machine.c harness/machine.h \
 	harness/metrics.c harness/metrics.h \
+	harness/operands.c harness/operands.h \
 	harness/output.c harness/output.h \
 	harness/peak.c harness/peak.h \
+	harness/plugin.c harness/plugin.h \
 	harness/progress.c harness/progress.h \
+	harness/red_zone.c harness/red_zone.h \
 	harness/relations.c harness/relations.h \
 	harness/relations_heads.c \
 	harness/relations_resume.c \
@@ -57,7 +62,10 @@ harness_libttt_harness_la_SOURCES = \
 	harness/tier0.c harness/tier0.h \
 	harness/trial.c harness/trial.h \
 	harness/vacuity.c harness/vacuity.h \
-	harness/verdict.c harness/verdict.h
+	harness/verdict.c harness/verdict.h \
+	harness/wire.h \
+	harness/worker.c harness/worker.h \
+	harness/worker_memory.c harness/worker_memory.h
 
 # The adapter of the GPU kernels; the harness is a static library, so its users link what it needs.
 if HAVE_CUDA

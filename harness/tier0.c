@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "tier0.h"
 #include "clock.h"
+#include "freshness.h"
+#include "plugin.h"
 #include <inttypes.h>
+#include <stdlib.h>
 
 static int is_output(enum ttt_tensor t, enum ttt_direction direction)
 {
@@ -58,15 +61,51 @@ static void check_memory(const struct ttt_tensors *block, enum ttt_direction dir
     }
 }
 
-enum ttt_status ttt_call_plain(const struct ttt_call *call, struct ttt_tensors *block)
+/* The workspace of one call after the other; candidates are called one at a time. */
+static void *reserve_workspace(size_t bytes)
+{
+    static void *workspace;
+    static size_t room;
+    if (bytes <= room)
+        return bytes > 0 ? workspace : NULL;
+    free(workspace);
+    if (posix_memalign(&workspace, TTT_CANDIDATE_ALIGNMENT, bytes) != 0)
+        workspace = NULL;
+    room = workspace ? bytes : 0;
+    return workspace;
+}
+
+enum ttt_status ttt_call_timed(const struct ttt_call *call, struct ttt_tensors *block, double *seconds)
 {
     const struct ttt_candidate *c = call->candidate;
-    if (call->direction == TTT_FORWARD) {
-        const struct ttt_mlp_forward_args args = ttt_tensors_forward_args(block);
-        return c->forward(c->self, &block->c.shape, &args, call->threads);
-    }
-    const struct ttt_mlp_backward_args args = ttt_tensors_backward_args(block);
-    return c->backward(c->self, &block->c.shape, &args, call->threads);
+    const struct ttt_mlp_shape *shape = &block->c.shape;
+    struct ttt_candidate_call how = {.threads = call->threads};
+    if (c->workspace)
+        how.workspace_bytes = c->workspace(c->self, shape, call->direction, call->threads);
+    how.workspace = reserve_workspace(how.workspace_bytes);
+    if (how.workspace_bytes > 0 && !how.workspace)
+        return TTT_ERROR_MEMORY;
+    const struct ttt_mlp_forward_args forward = ttt_tensors_forward_args(block);
+    const struct ttt_mlp_backward_args backward = ttt_tensors_backward_args(block);
+    const double start = ttt_clock_seconds();
+    const enum ttt_status status = call->direction == TTT_FORWARD ? c->forward(c->self, shape, &forward, &how)
+                                                                  : c->backward(c->self, shape, &backward, &how);
+    *seconds = ttt_candidate_is_plugin(c) ? ttt_plugin_seconds(c) : ttt_clock_seconds() - start;
+    return status;
+}
+
+enum ttt_status ttt_call_plain(const struct ttt_call *call, struct ttt_tensors *block)
+{
+    double seconds;
+    return ttt_call_timed(call, block, &seconds);
+}
+
+static int note_failure(const struct ttt_call *call, enum ttt_status status, struct ttt_result *result)
+{
+    const struct ttt_failure failure = ttt_candidate_failure(call->candidate, call->direction, status);
+    ttt_result_check(result, "status");
+    ttt_result_note(result, failure.row, TTT_FAIL, "%s", failure.text);
+    return -1;
 }
 
 static int run_once(const struct ttt_call *call, struct ttt_tensors *block, struct ttt_result *result, double *seconds)
@@ -74,36 +113,60 @@ static int run_once(const struct ttt_call *call, struct ttt_tensors *block, stru
     uint64_t inputs[TTT_TENSOR_COUNT];
     poison_outputs(block, call->direction);
     hash_tensors(block, call->direction, 0, inputs);
-    const double start = ttt_clock_seconds();
-    const enum ttt_status status = ttt_call_plain(call, block);
-    *seconds = ttt_clock_seconds() - start;
+    const enum ttt_status status = ttt_call_timed(call, block, seconds);
     ttt_result_check(result, "status");
     compare_hashes(block, call, 0, inputs, "inputs", "was changed", result);
-    if (status != TTT_OK) {
-        ttt_result_note(result, "status", TTT_FAIL, "%s returned %d: %s", ttt_direction_name[1u << call->direction],
-                        (int)status, ttt_candidate_status(status));
-        return -1;
-    }
+    if (status != TTT_OK)
+        return note_failure(call, status, result);
     check_memory(block, call->direction, result);
     return 0;
 }
 
-int ttt_call_checked(const struct ttt_call *call, struct ttt_tensors *block, struct ttt_result *result)
+/* The same call again, after what came between. */
+static int run_again(const struct ttt_call *call, struct ttt_tensors *block, struct ttt_result *result)
 {
+    uint64_t first[TTT_TENSOR_COUNT];
     double seconds;
-    if (run_once(call, block, result, &seconds) != 0)
-        return -1;
-    result->seconds += seconds;
-    if (!call->twice)
-        return 0;
     if (!call->candidate->deterministic) {
         ttt_result_note(result, "deterministic", TTT_SKIPPED, "the candidate declares that it is not");
         return 0;
     }
-    uint64_t first[TTT_TENSOR_COUNT];
     hash_tensors(block, call->direction, 1, first);
     if (run_once(call, block, result, &seconds) != 0)
         return -1;
     compare_hashes(block, call, 1, first, "deterministic", "differs between two runs", result);
     return 0;
+}
+
+/* A call with other inputs. */
+static int call_on_other(const struct ttt_call *call, struct ttt_freshness *other, struct ttt_result *result)
+{
+    const enum ttt_status status = ttt_call_plain(call, &other->block);
+    return status == TTT_OK ? 0 : note_failure(call, status, result);
+}
+
+int ttt_call_checked(const struct ttt_call *call, struct ttt_tensors *block, struct ttt_result *result)
+{
+    struct ttt_freshness other = {.there = 0};
+    double seconds;
+    int fresh = call->twice && !ttt_candidate_is_reference(call->candidate), status = 0;
+    if (fresh && ttt_freshness_open(&other, block) != 0) {
+        ttt_result_note(result, "cached", TTT_SKIPPED, "no memory for other inputs");
+        fresh = 0;
+    }
+    if (fresh && other.before)
+        status = call_on_other(call, &other, result);
+    if (status == 0)
+        status = run_once(call, block, result, &seconds);
+    if (status == 0) {
+        result->seconds += seconds;
+        if (fresh && !other.before)
+            status = call_on_other(call, &other, result);
+        if (fresh && status == 0)
+            ttt_freshness_compare(&other, block, call->direction, result);
+        if (call->twice && status == 0)
+            status = run_again(call, block, result);
+    }
+    ttt_freshness_close(&other);
+    return status;
 }

@@ -35,10 +35,15 @@ int ttt_trial_pass(const struct ttt_trial *trial, struct ttt_tensors *t, enum tt
     const enum ttt_status status = refusal ? refusal : ttt_call_plain(&call, t);
     if (status == TTT_OK)
         return 0;
-    ttt_result_note(trial->result, relation, refusal ? TTT_SKIPPED : TTT_FAIL,
-                    "G = %" PRId64 ", N = %" PRId64 ": %s %s %d: %s", t->c.shape.checkpoint_group_size,
-                    t->c.shape.seq_len, ttt_direction_name[1u << direction], refusal ? "is not supported," : "returned",
-                    (int)status, ttt_candidate_status(status));
+    const struct ttt_failure failure = ttt_candidate_failure(candidate, direction, status);
+    if (refusal)
+        ttt_result_note(trial->result, relation, TTT_SKIPPED,
+                        "G = %" PRId64 ", N = %" PRId64 ": %s is not supported, %d: %s",
+                        t->c.shape.checkpoint_group_size, t->c.shape.seq_len, ttt_direction_name[1u << direction],
+                        (int)status, ttt_candidate_status(status));
+    else
+        ttt_result_note(trial->result, relation, TTT_FAIL, "G = %" PRId64 ", N = %" PRId64 ": %s",
+                        t->c.shape.checkpoint_group_size, t->c.shape.seq_len, failure.text);
     return -1;
 }
 

@@ -9,6 +9,7 @@
 #include "output.h"
 #include "progress.h"
 #include "result.h"
+#include "worker.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -132,6 +133,9 @@ static int run_program(const struct ttt_bench_options *o, const char *command)
 
 int main(int argc, char **argv)
 {
+    const int worker = ttt_worker_main(argc, argv);
+    if (worker >= 0)
+        return worker;
     struct ttt_bench_options o;
     char error[ERROR_TEXT];
     char *command = ttt_command_text(argc, (const char *const *)argv);

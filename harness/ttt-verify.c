@@ -19,6 +19,7 @@
 #include "run.h"
 #include "table.h"
 #include "verdict.h"
+#include "worker.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -297,6 +298,9 @@ static int run_program(const struct ttt_options *o, const char *command)
 
 int main(int argc, char **argv)
 {
+    const int worker = ttt_worker_main(argc, argv);
+    if (worker >= 0)
+        return worker;
     struct ttt_options o;
     char error[ERROR_TEXT];
     char *command = ttt_command_text(argc, (const char *const *)argv);

@@ -32,6 +32,14 @@ ${CC:-cc} -std=c11 -Wall -Werror ${SANITIZE_CFLAGS-} "$srcdir/tests/installed_fo
     $(pkg-config --cflags --libs ttt-ref) || fail "a program does not compile against the installed library"
 LD_LIBRARY_PATH=$libdir "$scratch/forward" || fail "a program against the installed library gives a wrong result"
 
+# shellcheck disable=SC2046,SC2086
+${CC:-cc} -std=c11 -Wall -Werror ${SANITIZE_CFLAGS-} -shared -fPIC "$srcdir/examples/candidate.c" -o "$scratch/mine.so" \
+    $(pkg-config --cflags --libs ttt-ref) || fail "the example does not compile against the installed library"
+LD_LIBRARY_PATH=$libdir "$libdir/../bin/ttt-verify" --candidate "$scratch/mine.so" --suite smoke >"$scratch/log" 2>&1 || {
+    cat "$scratch/log" >&2
+    fail "the installed ttt-verify fails the example"
+}
+
 mv "$scratch/moved" "$scratch/first"
 ${MAKE:-make} -C "$builddir" uninstall DESTDIR="$scratch/first" >"$scratch/log" 2>&1 || fail "make uninstall failed"
 left=$(find "$scratch/first" ! -type d)

@@ -72,8 +72,14 @@ static enum ttt_status fake_supports(void *self, const struct ttt_mlp_shape *sha
     return f->base->supports(f->base->self, shape, direction);
 }
 
+static size_t fake_workspace(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction, int threads)
+{
+    const struct fake *f = self;
+    return f->base->workspace(f->base->self, shape, direction, threads);
+}
+
 static enum ttt_status fake_forward(void *self, const struct ttt_mlp_shape *shape,
-                                    const struct ttt_mlp_forward_args *args, int threads)
+                                    const struct ttt_mlp_forward_args *args, const struct ttt_candidate_call *call)
 {
     struct fake *f = self;
     const size_t size = token_size(f), tokens = tokens_of(shape);
@@ -83,7 +89,7 @@ static enum ttt_status fake_forward(void *self, const struct ttt_mlp_shape *shap
     f->forward_calls++;
     if (shape->heads > f->max_heads)
         f->max_heads = (int)shape->heads;
-    const enum ttt_status status = f->base->forward(f->base->self, shape, args, threads);
+    const enum ttt_status status = f->base->forward(f->base->self, shape, args, call);
     if (f->fault == FAULT_UNWRITTEN)
         memcpy(last, before, size);
     if (f->fault == FAULT_OVERRUN)
@@ -116,7 +122,7 @@ static void scale_head(const struct fake *f, const struct ttt_mlp_shape *shape, 
 }
 
 static enum ttt_status fake_backward(void *self, const struct ttt_mlp_shape *shape,
-                                     const struct ttt_mlp_backward_args *args, int threads)
+                                     const struct ttt_mlp_backward_args *args, const struct ttt_candidate_call *call)
 {
     struct fake *f = self;
     const size_t size = token_size(f), tokens = tokens_of(shape);
@@ -125,7 +131,7 @@ static enum ttt_status fake_backward(void *self, const struct ttt_mlp_shape *sha
     f->backward_calls++;
     if (f->fault == FAULT_STATUS)
         return TTT_ERROR_DEVICE;
-    const enum ttt_status status = f->base->backward(f->base->self, shape, args, threads);
+    const enum ttt_status status = f->base->backward(f->base->self, shape, args, call);
     if (f->fault == FAULT_UNWRITTEN_GRADIENT)
         memcpy(last, before, size);
     if (f->fault == FAULT_UNDERRUN)
@@ -150,6 +156,7 @@ void fake_make(struct fake *f, const struct ttt_candidate *base, enum fault faul
                 .deterministic = fault != FAULT_RANDOM_DECLARED,
                 .self = f,
                 .supports = fake_supports,
+                .workspace = fake_workspace,
                 .forward = fake_forward,
                 .backward = fake_backward,
             },

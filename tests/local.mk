@@ -146,9 +146,9 @@ tests_test_verdict_SOURCES = tests/test_verdict.c tests/run.h
 # Plug-ins, one good, one broken, and the program as people type it.
 check_LTLIBRARIES += tests/plugin_broken.la tests/plugin_ref.la
 tests_plugin_broken_la_SOURCES = tests/plugin_broken.c
-tests_plugin_broken_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_plugin_broken_la_LDFLAGS = $(AM_LDFLAGS) $(plugin_ldflags)
 tests_plugin_ref_la_SOURCES = tests/plugin_ref.c
-tests_plugin_ref_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_plugin_ref_la_LDFLAGS = $(AM_LDFLAGS) $(plugin_ldflags)
 tests_plugin_ref_la_LIBADD = ref/libttt_ref.la
 
 check_PROGRAMS += tests/test_gradcheck

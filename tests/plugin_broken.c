@@ -12,16 +12,16 @@ static enum ttt_status supports(void *self, const struct ttt_mlp_shape *shape, e
 }
 
 static enum ttt_status forward(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
-                               int threads)
+                               const struct ttt_candidate_call *call)
 {
-    (void)self, (void)shape, (void)args, (void)threads;
+    (void)self, (void)shape, (void)args, (void)call;
     return TTT_ERROR_DEVICE;
 }
 
 static enum ttt_status backward(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_backward_args *args,
-                                int threads)
+                                const struct ttt_candidate_call *call)
 {
-    (void)self, (void)shape, (void)args, (void)threads;
+    (void)self, (void)shape, (void)args, (void)call;
     return TTT_ERROR_DEVICE;
 }
 
@@ -30,13 +30,13 @@ static struct ttt_candidate candidate = {
     .name = "broken",
     .about = "supports nothing",
     .types = TTT_TYPES_F32,
+    .forms = TTT_CAN_NON_CAUSAL,
+    .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD,
     .deterministic = 1,
     .supports = supports,
     .forward = forward,
     .backward = backward,
 };
-
-const struct ttt_candidate *ttt_candidate_open(int abi, const char *args);
 
 const struct ttt_candidate *ttt_candidate_open(int abi, const char *args)
 {

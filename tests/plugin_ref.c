@@ -26,9 +26,9 @@ static void *reserve(size_t bytes)
 }
 
 static enum ttt_status forward(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
-                               int threads)
+                               const struct ttt_candidate_call *call)
 {
-    const struct ttt_ref_options options = {.threads = threads};
+    const struct ttt_ref_options options = {.threads = call->threads};
     size_t bytes;
     (void)self;
     enum ttt_status status = ttt_ref_mlp_forward_workspace_bf16(shape, &options, &bytes);
@@ -53,9 +53,9 @@ static void scale_element(uint16_t *element)
 }
 
 static enum ttt_status backward(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_backward_args *args,
-                                int threads)
+                                const struct ttt_candidate_call *call)
 {
-    const struct ttt_ref_options options = {.threads = threads};
+    const struct ttt_ref_options options = {.threads = call->threads};
     size_t bytes;
     (void)self;
     enum ttt_status status = ttt_ref_mlp_backward_workspace_bf16(shape, &options, &bytes);
@@ -76,13 +76,13 @@ static const struct ttt_candidate candidate = {
     .name = "plugin-ref",
     .about = "the bfloat16 reference as a plug-in",
     .types = TTT_TYPES_BF16,
+    .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL,
+    .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD,
     .deterministic = 1,
     .supports = supports,
     .forward = forward,
     .backward = backward,
 };
-
-const struct ttt_candidate *ttt_candidate_open(int abi, const char *args);
 
 const struct ttt_candidate *ttt_candidate_open(int abi, const char *args)
 {

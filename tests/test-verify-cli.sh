@@ -96,10 +96,10 @@ candidates() {
     refused 'given twice' --candidate ref-f32 --candidate ref-f32
     echo text >text.so
     refused './text.so' --candidate ./text.so
-    refused 'ttt_candidate_open refused' --candidate "$plugin:nonsense"
+    refused 'plugin_ref.so: open: ttt_candidate_open refused' --candidate "$plugin:nonsense"
     refused 'ttt_candidate_open refused' --candidate "$broken:refuse"
-    refused 'its abi is not that of this program' --candidate "$broken:abi"
-    refused 'supports, forward or backward is NULL' --candidate "$broken:function"
+    refused 'plugin_broken.so: abi: its abi is 3' --candidate "$broken:abi"
+    refused 'supports, or the function of a direction that it has, is NULL' --candidate "$broken:function"
     refused 'name or about is NULL' --candidate "$broken:unnamed"
     refused 'name is not one word' --candidate "$broken:name"
     refused 'types is not a value' --candidate "$broken:types"

@@ -77,19 +77,19 @@ static enum ttt_status sleeper_supports(void *self, const struct ttt_mlp_shape *
 }
 
 static enum ttt_status sleeper_forward(void *self, const struct ttt_mlp_shape *shape,
-                                       const struct ttt_mlp_forward_args *args, int threads)
+                                       const struct ttt_mlp_forward_args *args, const struct ttt_candidate_call *call)
 {
     (void)shape, (void)args;
-    return sleep_once(self, TTT_FORWARD, threads);
+    return sleep_once(self, TTT_FORWARD, call->threads);
 }
 
 static enum ttt_status sleeper_backward(void *self, const struct ttt_mlp_shape *shape,
-                                        const struct ttt_mlp_backward_args *args, int threads)
+                                        const struct ttt_mlp_backward_args *args, const struct ttt_candidate_call *call)
 {
     (void)shape;
     ck_assert_ptr_nonnull(args->W1_checkpoints);
     ck_assert_ptr_nonnull(args->grad_L_XQW);
-    return sleep_once(self, TTT_BACKWARD, threads);
+    return sleep_once(self, TTT_BACKWARD, call->threads);
 }
 
 static size_t sleeper_workspace(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction,

@@ -6,6 +6,7 @@
 #include "harness/judge.h"
 #include "harness/run.h"
 #include "harness/table.h"
+#include "harness/tier0.h"
 #include "run.h"
 #include <math.h>
 #include <omp.h>
@@ -60,21 +61,27 @@ static enum ttt_status faulty_supports(void *self, const struct ttt_mlp_shape *s
     return ttt_candidate_ref_bf16.supports(ttt_candidate_ref_bf16.self, shape, direction);
 }
 
+static size_t faulty_workspace(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction, int threads)
+{
+    (void)self;
+    return ttt_candidate_ref_bf16.workspace(ttt_candidate_ref_bf16.self, shape, direction, threads);
+}
+
 static enum ttt_status faulty_forward(void *self, const struct ttt_mlp_shape *shape,
-                                      const struct ttt_mlp_forward_args *args, int threads)
+                                      const struct ttt_mlp_forward_args *args, const struct ttt_candidate_call *call)
 {
     const struct faulty *f = self;
-    const enum ttt_status status = ttt_candidate_ref_bf16.forward(ttt_candidate_ref_bf16.self, shape, args, threads);
+    const enum ttt_status status = ttt_candidate_ref_bf16.forward(ttt_candidate_ref_bf16.self, shape, args, call);
     if (f->tensor == TTT_XQW)
         spoil(f, shape, args->XQW);
     return status;
 }
 
 static enum ttt_status faulty_backward(void *self, const struct ttt_mlp_shape *shape,
-                                       const struct ttt_mlp_backward_args *args, int threads)
+                                       const struct ttt_mlp_backward_args *args, const struct ttt_candidate_call *call)
 {
     const struct faulty *f = self;
-    const enum ttt_status status = ttt_candidate_ref_bf16.backward(ttt_candidate_ref_bf16.self, shape, args, threads);
+    const enum ttt_status status = ttt_candidate_ref_bf16.backward(ttt_candidate_ref_bf16.self, shape, args, call);
     if (f->tensor == TTT_GRAD_XK)
         spoil(f, shape, args->grad_L_XK);
     return status;
@@ -90,6 +97,7 @@ static void faulty_make(struct faulty *f)
         .deterministic = 1,
         .self = f,
         .supports = faulty_supports,
+        .workspace = faulty_workspace,
         .forward = faulty_forward,
         .backward = faulty_backward,
     };
@@ -172,10 +180,10 @@ START_TEST(the_truth_itself_passes)
     memset(judged, 1, sizeof judged);
     ck_assert_int_eq(ttt_tensors_make(&truth, &run.c, 0, 2, TTT_TYPES_F64, roles, error, sizeof error), 0);
     ck_assert_int_eq(ttt_tensors_make(&k, &run.c, 0, 2, TTT_TYPES_BF16, roles, error, sizeof error), 0);
-    struct ttt_mlp_forward_args forward = ttt_tensors_forward_args(&truth);
-    ck_assert_int_eq(ttt_candidate_ref_f64.forward(ttt_candidate_ref_f64.self, &run.c.shape, &forward, 1), TTT_OK);
-    struct ttt_mlp_backward_args backward = ttt_tensors_backward_args(&truth);
-    ck_assert_int_eq(ttt_candidate_ref_f64.backward(ttt_candidate_ref_f64.self, &run.c.shape, &backward, 1), TTT_OK);
+    struct ttt_call call = {.candidate = &ttt_candidate_ref_f64, .direction = TTT_FORWARD, .threads = 1};
+    ck_assert_int_eq(ttt_call_plain(&call, &truth), TTT_OK);
+    call.direction = TTT_BACKWARD;
+    ck_assert_int_eq(ttt_call_plain(&call, &truth), TTT_OK);
     for (enum ttt_tensor t = TTT_XQW; t < TTT_TENSOR_COUNT; t++)
         for (int64_t i = 0; i < k.buffer[t].elements; i++)
             ttt_buffer_set(&k.buffer[t], i, ttt_buffer_get(&truth.buffer[t], i));

@@ -43,10 +43,10 @@ static void *take_workspace(size_t *bytes)
 }
 
 static enum ttt_status forward(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
-                               int threads)
+                               const struct ttt_candidate_call *call)
 {
     (void)self;
-    const struct ttt_ref_options options = {.threads = threads, .probe = trace ? write_stage : NULL};
+    const struct ttt_ref_options options = {.threads = call->threads, .probe = trace ? write_stage : NULL};
     size_t bytes;
     enum ttt_status status = ttt_ref_mlp_forward_workspace_bf16(shape, &options, &bytes);
     if (status != TTT_OK)
@@ -58,10 +58,10 @@ static enum ttt_status forward(void *self, const struct ttt_mlp_shape *shape, co
 }
 
 static enum ttt_status backward(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_backward_args *args,
-                                int threads)
+                                const struct ttt_candidate_call *call)
 {
     (void)self;
-    const struct ttt_ref_options options = {.threads = threads, .probe = trace ? write_stage : NULL};
+    const struct ttt_ref_options options = {.threads = call->threads, .probe = trace ? write_stage : NULL};
     size_t bytes;
     enum ttt_status status = ttt_ref_mlp_backward_workspace_bf16(shape, &options, &bytes);
     if (status != TTT_OK)
@@ -85,14 +85,14 @@ static const struct ttt_candidate mutant = {
     .name = "mutant",
     .about = "ref-bf16 with a planted fault",
     .types = TTT_TYPES_BF16,
+    .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL,
+    .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD,
     .deterministic = 1,
     .supports = supports,
     .forward = forward,
     .backward = backward,
     .close = close_trace,
 };
-
-__attribute__((visibility("default"))) ttt_candidate_open_fn ttt_candidate_open;
 
 const struct ttt_candidate *ttt_candidate_open(int abi, const char *args)
 {

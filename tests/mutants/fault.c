@@ -136,10 +136,10 @@ static void *take_workspace(size_t *bytes)
 }
 
 static enum ttt_status forward(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
-                               int threads)
+                               const struct ttt_candidate_call *call)
 {
     const struct fault *f = self;
-    const struct ttt_ref_options options = {.threads = threads, .exact_outputs = 1, .stochastic_seed = f->seed};
+    const struct ttt_ref_options options = {.threads = call->threads, .exact_outputs = 1, .stochastic_seed = f->seed};
     struct output outputs[] = {{TTT_XQW, args->XQW, NULL},
                                {TTT_W1_CHECKPOINTS, args->W1_checkpoints, NULL},
                                {TTT_B1_CHECKPOINTS, args->b1_checkpoints, NULL},
@@ -166,10 +166,10 @@ static enum ttt_status forward(void *self, const struct ttt_mlp_shape *shape, co
 }
 
 static enum ttt_status backward(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_backward_args *args,
-                                int threads)
+                                const struct ttt_candidate_call *call)
 {
     const struct fault *f = self;
-    const struct ttt_ref_options options = {.threads = threads, .exact_outputs = 1, .stochastic_seed = f->seed};
+    const struct ttt_ref_options options = {.threads = call->threads, .exact_outputs = 1, .stochastic_seed = f->seed};
     struct output outputs[] = {{TTT_GRAD_XQ, args->grad_L_XQ, NULL},
                                {TTT_GRAD_XK, args->grad_L_XK, NULL},
                                {TTT_GRAD_XV, args->grad_L_XV, NULL},
@@ -228,8 +228,6 @@ static void close_fault(void *self)
     free(self);
 }
 
-__attribute__((visibility("default"))) ttt_candidate_open_fn ttt_candidate_open;
-
 const struct ttt_candidate *ttt_candidate_open(int abi, const char *args)
 {
     struct fault *f = abi == TTT_CANDIDATE_ABI ? calloc(1, sizeof *f) : NULL;
@@ -249,6 +247,8 @@ const struct ttt_candidate *ttt_candidate_open(int abi, const char *args)
                                           .name = f->name,
                                           .about = "ref-bf16 with a fault of a chosen size and place",
                                           .types = TTT_TYPES_BF16,
+                                          .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL,
+                                          .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD,
                                           .deterministic = 0, /* then no exact relation is tried */
                                           .self = f,
                                           .supports = supports,

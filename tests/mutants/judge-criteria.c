@@ -10,6 +10,7 @@
 #include "criteria.h"
 #include "harness/candidates.h"
 #include "harness/tier0.h"
+#include "harness/worker.h"
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,6 +110,9 @@ static int parse(struct request *q, int argc, char **argv)
 int main(int argc, char **argv)
 {
     static struct request q;
+    const int worker = ttt_worker_main(argc, argv);
+    if (worker >= 0)
+        return worker;
     int status = parse(&q, argc, argv);
     for (int i = 0; i < q.case_count && status == 0; i++)
         status = run_case(&q, &q.cases[i]);

@@ -19,7 +19,8 @@ static int failed(const json_t *object)
 /* Checks of memory and of the call are tier 0; the others are exact relations. */
 static int tier_of_check(const char *name)
 {
-    static const char *const hard[] = {"status", "overwritten", "red-zones", "inputs", "deterministic"};
+    static const char *const hard[] = {"status", "overwritten", "red-zones", "inputs",       "cached", "deterministic",
+                                       "crash",  "exit",        "hang",      "kept-pointer", "cuda"};
     for (size_t i = 0; i < sizeof hard / sizeof hard[0]; i++)
         if (strcmp(name, hard[i]) == 0)
             return 0;

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Does a candidate compute, or does it give what it gave before?  Called with other inputs of the same shape, it must
+ * give other bits.  Whether that call comes before or after the one that is judged is drawn anew each time.
+ */
+#ifndef TTT_HARNESS_FRESHNESS_H
+#define TTT_HARNESS_FRESHNESS_H
+
+#include "result.h"
+#include "tensors.h"
+#include <ttt/ttt_candidate.h>
+
+struct ttt_freshness {
+    struct ttt_tensors block; /* every input another one: in reverse order, and negated or halved */
+    int there, before;        /* before: it is to be called first */
+};
+
+/* Other inputs than those of `block`.  0, or -1 when memory cannot be had.  Free with ttt_freshness_close either way.
+ */
+int ttt_freshness_open(struct ttt_freshness *other, const struct ttt_tensors *block);
+void ttt_freshness_close(struct ttt_freshness *other);
+
+/* The row `cached`, with both calls made.  An output that is one value everywhere (0, say) tells nothing. */
+void ttt_freshness_compare(const struct ttt_freshness *other, const struct ttt_tensors *block,
+                           enum ttt_direction direction, struct ttt_result *result);
+
+#endif
