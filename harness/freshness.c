@@ -10,6 +10,12 @@ static double factor_of(enum ttt_tensor t)
     return t == TTT_LAST_ETA || t == TTT_TOKEN_ETA ? 0.5 : t == TTT_NORM_WEIGHT ? 2 : -1;
 }
 
+int ttt_freshness_suits(const struct ttt_mlp_shape *s)
+{
+    return (double)s->batch * (double)s->heads * (double)s->seq_len * (double)s->head_dim * (double)s->hidden_dim <=
+           TTT_FRESHNESS_WORK;
+}
+
 static void mirror(struct ttt_buffer *to, const struct ttt_buffer *from, double factor)
 {
 #pragma omp parallel for schedule(static) if (to->elements > TTT_PARALLEL_ELEMENTS)

@@ -15,6 +15,11 @@ struct ttt_freshness {
     int there, before;        /* before: it is to be called first */
 };
 
+/* Blocks are tried whose B H N F D is at most this. */
+#define TTT_FRESHNESS_WORK 0x1p24
+
+int ttt_freshness_suits(const struct ttt_mlp_shape *shape);
+
 /* Other inputs than those of `block`.  0, or -1 when memory cannot be had.  Free with ttt_freshness_close either way.
  */
 int ttt_freshness_open(struct ttt_freshness *other, const struct ttt_tensors *block);

@@ -27,6 +27,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/gradcheck.c harness/gradcheck.h \
 	harness/gradproof.c harness/gradproof.h \
 	harness/groups.c harness/groups.h \
+	harness/hidden.c harness/hidden.h \
 	harness/json.c harness/json.h \
 	harness/judge.c harness/judge.h \
 	harness/junit.c harness/junit.h \

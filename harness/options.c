@@ -4,6 +4,7 @@
 #endif
 #include "arguments.h"
 #include "options.h"
+#include "plugin.h"
 #include "result.h"
 #include "text.h"
 #include <getopt.h>
@@ -40,10 +41,13 @@ static const char help[] =
     "  --quiet            print failures only\n"
     "\n"
     "  --threads N        CPU threads (default: one per processor)\n"
+    "  --time-limit N     seconds that one call of a plug-in may take (default: 300)\n"
     "  --list             list candidates and suites\n"
     "  --help, --version\n"
     "\n"
     "Exit status: 0 all passed, 1 something failed, 2 bad usage or input, 77 nothing could run.\n";
+
+enum { LONGEST = 86400 }; /* seconds: a day */
 
 /* One bit per option, so that those which do not go together can be told. */
 enum {
@@ -63,7 +67,8 @@ enum {
     QUIET = 1 << 13,
     HELP = 1 << 14,
     VERSION_OPTION = 1 << 15,
-    GRADIENTS = 1 << 16
+    GRADIENTS = 1 << 16,
+    TIME_LIMIT = 1 << 17
 };
 
 static const struct option long_options[] = {
@@ -81,6 +86,7 @@ static const struct option long_options[] = {
     {"list", no_argument, NULL, LIST},
     {"seed", required_argument, NULL, SEED},
     {"threads", required_argument, NULL, THREADS},
+    {"time-limit", required_argument, NULL, TIME_LIMIT},
     {"quiet", no_argument, NULL, QUIET},
     {"help", no_argument, NULL, HELP},
     {"version", no_argument, NULL, VERSION_OPTION},
@@ -95,11 +101,11 @@ static const struct {
 } modes[] = {
     {LIST, TTT_MODE_LIST, 0},
     {GRADIENTS, TTT_MODE_GRADIENTS, JSON | QUIET},
-    {DUMP, TTT_MODE_DUMP, CASE | CANDIDATE | DIRECTION | CAUSAL | SEED | THREADS | QUIET},
+    {DUMP, TTT_MODE_DUMP, CASE | CANDIDATE | DIRECTION | CAUSAL | SEED | THREADS | TIME_LIMIT | QUIET},
     {JUDGE, TTT_MODE_JUDGE, DIRECTION | JSON | JUNIT | THREADS | QUIET},
-    {VECTORS, TTT_MODE_VECTORS, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | THREADS | QUIET},
-    {CASE, TTT_MODE_CASES, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | SEED | THREADS | QUIET},
-    {SUITE, TTT_MODE_SUITE, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | SEED | THREADS | QUIET},
+    {VECTORS, TTT_MODE_VECTORS, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | THREADS | TIME_LIMIT | QUIET},
+    {CASE, TTT_MODE_CASES, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | SEED | THREADS | TIME_LIMIT | QUIET},
+    {SUITE, TTT_MODE_SUITE, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | SEED | THREADS | TIME_LIMIT | QUIET},
 };
 
 static const char *option_name(int bit)
@@ -145,6 +151,11 @@ static int parse_option(struct ttt_options *o, int option, const char *value, ch
         if (ttt_argument_number("threads", value, 1, TTT_ARGUMENT_THREADS, &number, error, error_size) != 0)
             return -1;
         o->threads = (int)number;
+        return 0;
+    case TIME_LIMIT:
+        if (ttt_argument_number("time-limit", value, 1, LONGEST, &number, error, error_size) != 0)
+            return -1;
+        ttt_plugin_set_limit((int)number);
         return 0;
     default:
         return 0;

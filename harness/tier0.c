@@ -149,7 +149,8 @@ int ttt_call_checked(const struct ttt_call *call, struct ttt_tensors *block, str
 {
     struct ttt_freshness other = {.there = 0};
     double seconds;
-    int fresh = call->twice && !ttt_candidate_is_reference(call->candidate), status = 0;
+    int fresh = call->twice && !ttt_candidate_is_reference(call->candidate) && ttt_freshness_suits(&block->c.shape);
+    int status = 0;
     if (fresh && ttt_freshness_open(&other, block) != 0) {
         ttt_result_note(result, "cached", TTT_SKIPPED, "no memory for other inputs");
         fresh = 0;

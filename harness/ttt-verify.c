@@ -8,11 +8,13 @@
 #include "command.h"
 #include "dump.h"
 #include "exactness.h"
+#include "hidden.h"
 #include "jobs.h"
 #include "junit.h"
 #include "machine.h"
 #include "options.h"
 #include "output.h"
+#include "plugin.h"
 #include "progress.h"
 #include "relations.h"
 #include "report.h"
@@ -97,6 +99,18 @@ static char *repeat_command(const struct session *s, const struct ttt_job *job, 
     return ttt_command_text(n, words);
 }
 
+/* Has no job before this one been of its kind and gone well?  Then a hidden case is worth its time. */
+static int is_new_kind(const struct session *s, const struct ttt_job *job, size_t contender)
+{
+    for (const struct ttt_job *before = s->jobs.list; before < job; before++) {
+        const size_t done = (size_t)(before - s->jobs.list) * s->contender_count + contender;
+        if (before->directions == job->directions && s->results[done].verdict != TTT_FAIL &&
+            ttt_hidden_same_kind(&before->c, &job->c))
+            return 0;
+    }
+    return 1;
+}
+
 /* Run one job on every contender; the results are the next ones of s->results. */
 static int run_job(struct session *s, const struct ttt_job *job, struct ttt_safetensors *file)
 {
@@ -127,6 +141,9 @@ static int run_job(struct session *s, const struct ttt_job *job, struct ttt_safe
             return -1;
         if (candidate && (run.truth_in_file || ttt_relations_suit(&run.c)) &&
             ttt_relations_run(&run, candidate, &results[i], s->error, sizeof s->error) != 0)
+            return -1;
+        if (candidate && ttt_candidate_is_plugin(candidate) && is_new_kind(s, job, i) &&
+            ttt_hidden_run(&run, candidate, &results[i], s->error, sizeof s->error) != 0)
             return -1;
     }
     return 0;

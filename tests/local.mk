@@ -19,6 +19,7 @@ SH_LOG_COMPILER = $(SHELL)
 
 check_scripts = \
 	tests/check-bench.sh \
+	tests/check-cheats.sh \
 	tests/check-fuzz.sh \
 	tests/check-headers.sh \
 	tests/check-includes.sh \
@@ -29,6 +30,17 @@ check_scripts = \
 	tests/test-verify-cli.sh
 
 EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/strip-comments.awk
+
+# Plug-ins that check-cheats.sh compiles.
+EXTRA_DIST += \
+	tests/cheats/abi.c tests/cheats/abort.c tests/cheats/cached.c tests/cheats/cached_gradient.c \
+	tests/cheats/crash.c tests/cheats/crash_supports.c tests/cheats/device.c tests/cheats/exit.c \
+	tests/cheats/fake_cuda.c tests/cheats/hang.c tests/cheats/honest.h tests/cheats/input.c \
+	tests/cheats/input_forced.c tests/cheats/kept_pointer.c tests/cheats/killed.c tests/cheats/late.c \
+	tests/cheats/load_abort.c tests/cheats/memorized.c tests/cheats/nothing.c tests/cheats/open_crash.c \
+	tests/cheats/open_exit.c tests/cheats/open_hang.c tests/cheats/overread.c tests/cheats/overrun_element.c \
+	tests/cheats/overrun_page.c tests/cheats/overrun_workspace.c tests/cheats/random.c tests/cheats/recursion.c \
+	tests/cheats/refuses.c tests/cheats/underrun.c tests/cheats/unwilling.c tests/cheats/unwritten.c tests/cheats/zeros.c
 
 EXTRA_DIST += \
 	tests/vectors/README.md \

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Is of the version before.
+ */
+#include "honest.h"
+
+CHEAT(cheat.abi = 1)
