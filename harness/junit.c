@@ -30,6 +30,11 @@ static void put_failures(FILE *out, const struct ttt_result *r)
         put_escaped(out, line);
         fputc('\n', out);
     }
+    if (r->diagnosis[0]) {
+        fputs("diagnosis: ", out);
+        put_escaped(out, r->diagnosis);
+        fputc('\n', out);
+    }
     fputs("</failure>", out);
 }
 

@@ -16,6 +16,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/clock.c harness/clock.h \
 	harness/command.c harness/command.h \
 	harness/device.c harness/device.h \
+	harness/diagnosis.c harness/diagnosis.h \
 	harness/distributions.c harness/distributions.h \
 	harness/dump.c harness/dump.h \
 	harness/exact.c harness/exact.h \
@@ -28,6 +29,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/gradproof.c harness/gradproof.h \
 	harness/groups.c harness/groups.h \
 	harness/hidden.c harness/hidden.h \
+	harness/hypotheses.c harness/hypotheses.h \
 	harness/json.c harness/json.h \
 	harness/judge.c harness/judge.h \
 	harness/junit.c harness/junit.h \

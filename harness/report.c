@@ -75,6 +75,8 @@ static json_t *result_json(const struct ttt_result *r)
                                "seconds", ttt_json_number(r->seconds), "repeat", ttt_json_text(r->repeat));
     json_object_set_new(object, "vacuous", vacuous_json(r));
     json_object_set_new(object, "one_mini_batch", json_boolean(r->one_mini_batch));
+    if (r->diagnosis[0])
+        json_object_set_new(object, "diagnosis", ttt_json_text(r->diagnosis));
     if (r->file)
         json_object_set_new(object, "file", ttt_json_text(r->file));
     return object;

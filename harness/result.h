@@ -57,7 +57,8 @@ struct ttt_check {
     char detail[TTT_DETAIL_TEXT]; /* what was found, or why it was skipped; "" when there is nothing to say */
 };
 
-#define TTT_RESULT_CHECKS 24
+#define TTT_RESULT_CHECKS  24
+#define TTT_DIAGNOSIS_TEXT 768
 
 struct ttt_result {
     struct ttt_case c;
@@ -71,6 +72,7 @@ struct ttt_result {
     struct ttt_check checks[TTT_RESULT_CHECKS];
     unsigned char blind[TTT_TENSOR_COUNT]; /* inputs that this data cannot see (vacuity.h) */
     int one_mini_batch;                    /* the updated state is never read */
+    char diagnosis[TTT_DIAGNOSIS_TEXT];    /* what the outputs fit better than the contract (diagnosis.h), or "" */
     double seconds;                        /* inside the candidate, first runs only */
     char *file;                            /* where the inputs came from; NULL: generated */
     char *repeat;                          /* the command that does this again */

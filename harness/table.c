@@ -59,6 +59,8 @@ void ttt_table_failures(FILE *out, const struct ttt_result *r)
         return;
     for (int i = 0; ttt_table_failure(r, i, line); i++)
         fprintf(out, "  %s\n", line);
+    if (r->diagnosis[0])
+        fprintf(out, "  diagnosis: %s\n", r->diagnosis);
     fprintf(out, "FAIL %s\n", r->repeat);
 }
 

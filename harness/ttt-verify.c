@@ -6,6 +6,7 @@
 #include "candidates.h"
 #include "clock.h"
 #include "command.h"
+#include "diagnosis.h"
 #include "dump.h"
 #include "exactness.h"
 #include "hidden.h"
@@ -144,6 +145,9 @@ static int run_job(struct session *s, const struct ttt_job *job, struct ttt_safe
             return -1;
         if (candidate && ttt_candidate_is_plugin(candidate) && is_new_kind(s, job, i) &&
             ttt_hidden_run(&run, candidate, &results[i], s->error, sizeof s->error) != 0)
+            return -1;
+        if (results[i].verdict == TTT_FAIL &&
+            ttt_diagnose(&run, &s->contenders[i], &results[i], s->error, sizeof s->error) != 0)
             return -1;
     }
     return 0;
