@@ -26,10 +26,11 @@ enum { MOST = 64 }; /* explanations */
 
 /* One tensor of the outputs. */
 struct subject {
-    int failed;         /* the verdict on it */
-    double bound;       /* how far the outputs of a correct kernel may be from the truth; 0: not judged */
-    double error[MOST]; /* relative 2-norm of what it differs from an explanation; that of the contract is first */
-    int by;             /* the explanation that was settled on, or CONTRACT */
+    int failed;           /* the verdict on it */
+    double bound;         /* how far the outputs of a correct kernel may be from the truth; 0: not judged */
+    double error[MOST];   /* relative 2-norm of what it differs from an explanation; that of the contract is first */
+    double correct[MOST]; /* the same of the reference of its types, which computes what the explanation says; or 0 */
+    int by;               /* the explanation that was settled on, or CONTRACT */
 };
 
 struct diagnosis {
@@ -96,11 +97,11 @@ static int open_given(struct diagnosis *d, int64_t heads)
 /* Explanations. */
 
 /* Relative 2-norm of what the outputs differ from those of an explanation; NaN fits nothing. */
-static double distance(const struct diagnosis *d, enum ttt_tensor t, const struct ttt_tensors *h)
+static double distance(const struct ttt_tensors *k, enum ttt_tensor t, const struct ttt_tensors *h)
 {
     struct ttt_metrics metrics;
     ttt_metrics_init(&metrics);
-    ttt_metrics_add(&metrics, &d->given.buffer[t], &h->buffer[t], 0);
+    ttt_metrics_add(&metrics, &k->buffer[t], &h->buffer[t], 0);
     return ttt_metrics_rel_l2(&metrics);
 }
 
@@ -116,19 +117,42 @@ static void score(struct diagnosis *d, const struct ttt_tensors *h, unsigned rol
     for (enum ttt_tensor t = TTT_XQW; t < TTT_TENSOR_COUNT; t++)
         if (roles & 1u << ttt_tensor_info[t].role && d->given.buffer[t].data && h->buffer[t].data &&
             speaks_of(&d->list[e], t))
-            d->subjects[t].error[e] = distance(d, t, h);
+            d->subjects[t].error[e] = distance(&d->given, t, h);
 }
 
 /* The passes of an explanation, each with its epsilon. */
-static int compute(struct diagnosis *d, struct ttt_tensors *h, const struct explanation *by)
+static int compute(const struct diagnosis *d, const struct ttt_candidate *reference, struct ttt_tensors *h,
+                   const struct explanation *by)
 {
     h->c.shape.ln_eps = by->forward_eps;
-    if (call(&ttt_candidate_ref_f64, h, TTT_FORWARD, d->run->threads) != TTT_OK)
+    if (call(reference, h, TTT_FORWARD, d->run->threads) != TTT_OK)
         return -1;
     h->c.shape.ln_eps = by->backward_eps;
     if (!(d->directions & TTT_DIRECTION_BACKWARD))
         return 0;
-    return call(&ttt_candidate_ref_f64, h, TTT_BACKWARD, d->run->threads) == TTT_OK ? 0 : -1;
+    return call(reference, h, TTT_BACKWARD, d->run->threads) == TTT_OK ? 0 : -1;
+}
+
+/* With another epsilon data can be worse conditioned than with the contract's: what does the reference of the
+ * contender's types lose on it? */
+static int score_correct(struct diagnosis *d, const struct ttt_tensors *h, unsigned roles, int e)
+{
+    const enum ttt_types types = d->contender->types;
+    const struct ttt_candidate *reference = types == TTT_TYPES_F64   ? &ttt_candidate_ref_f64
+                                            : types == TTT_TYPES_F32 ? &ttt_candidate_ref_f32
+                                                                     : &ttt_candidate_ref_bf16;
+    struct ttt_tensors k;
+    const int status =
+        ttt_tensors_alloc(&k, &d->run->c, 0, d->inputs.c.shape.heads, types, roles_of(d), d->error, d->error_size);
+    if (status == 0) {
+        ttt_tensors_convert_inputs(&k, &d->inputs);
+        const int computed = compute(d, reference, &k, &d->list[e]);
+        for (enum ttt_tensor t = TTT_XQW; t < TTT_TENSOR_COUNT && computed == 0; t++)
+            if (roles & 1u << ttt_tensor_info[t].role && k.buffer[t].data && h->buffer[t].data)
+                d->subjects[t].correct[e] = distance(&k, t, h);
+    }
+    ttt_tensors_free(&k);
+    return status;
 }
 
 /* Try one explanation on the outputs of `roles`; what cannot be computed explains nothing. */
@@ -148,23 +172,27 @@ static int try_one(struct diagnosis *d, struct explanation by, unsigned roles)
     ttt_tensors_convert_inputs(&h, &d->inputs);
     if (hypothesis && hypothesis->inputs)
         hypothesis->inputs(&h);
-    const int computed = hypothesis && hypothesis->compute ? hypothesis->compute(&h) : compute(d, &h, &by);
+    const int computed =
+        hypothesis && hypothesis->compute ? hypothesis->compute(&h) : compute(d, &ttt_candidate_ref_f64, &h, &by);
     if (computed == 0 && hypothesis && hypothesis->outputs)
         hypothesis->outputs(&h);
-    if (computed == 0)
+    int status = 0;
+    if (computed == 0) {
         score(d, &h, roles, e);
+        status = hypothesis || e == 0 ? 0 : score_correct(d, &h, roles, e);
+    }
     ttt_tensors_free(&h);
-    return 0;
+    return status;
 }
 
 /* As near as a correct kernel, or ten times nearer than the contract; and nearer than the contract in any case. */
 static int fits(const struct subject *s, int e)
 {
-    const double contract = s->error[0];
-    return s->error[e] < 0.5 * contract && (s->error[e] <= s->bound || s->error[e] <= 0.1 * contract);
+    const double contract = s->error[0], error = s->error[e];
+    return error < 0.5 * contract && (error <= s->bound || error <= 2 * s->correct[e] || error <= 0.1 * contract);
 }
 
-/* Another epsilon in both passes; then, where the forward pass fits one, each in the backward pass after that. */
+/* Another epsilon in both passes; then each in the backward pass alone, after the forward pass that XQW fits. */
 static int try_epsilons(struct diagnosis *d)
 {
     const double eps = d->run->c.shape.ln_eps;
@@ -173,11 +201,11 @@ static int try_epsilons(struct diagnosis *d)
     for (int i = 0; i < ttt_hypothesis_eps_count; i++) {
         if (try_one(d, (struct explanation){CONTRACT, ttt_hypothesis_eps[i], ttt_hypothesis_eps[i]}, BOTH) != 0)
             return -1;
-        if (XQW->error[d->count - 1] < XQW->error[forward])
+        if (XQW->failed && XQW->error[d->count - 1] < XQW->error[forward])
             forward = d->count - 1;
     }
     const double forward_eps = d->list[forward].forward_eps;
-    for (int i = -1; i < ttt_hypothesis_eps_count && fits(XQW, forward); i++) {
+    for (int i = -1; i < ttt_hypothesis_eps_count && (!XQW->failed || fits(XQW, forward)); i++) {
         const double backward_eps = i < 0 ? eps : ttt_hypothesis_eps[i];
         if (try_one(d, (struct explanation){CONTRACT, forward_eps, backward_eps}, BACKWARD) != 0)
             return -1;
@@ -263,7 +291,7 @@ static void append_eps(char text[TTT_DIAGNOSIS_TEXT], double eps)
     append(text, "ln_eps = %s", number);
 }
 
-/* Groups of tensors that are said in one word where all of them that failed share an explanation. */
+/* Groups of tensors that are said in one word where half of them failed and all of those share an explanation. */
 static const struct {
     const char *word;
     enum ttt_tensor first, last;
@@ -276,12 +304,13 @@ static const struct {
 static int group_of(const struct diagnosis *d, enum ttt_tensor t)
 {
     for (int g = 0; g < (int)(sizeof groups / sizeof groups[0]); g++) {
-        int members = 0, others = 0;
+        int members = 0, others = 0, judged = 0;
         for (enum ttt_tensor u = groups[g].first; u <= groups[g].last; u++) {
+            judged += d->subjects[u].bound > 0;
             members += d->subjects[u].failed && d->subjects[u].by == d->subjects[t].by;
             others += d->subjects[u].failed && d->subjects[u].by != d->subjects[t].by && u != TTT_GRAD_TOKEN_ETA;
         }
-        if (t >= groups[g].first && t <= groups[g].last && members > 1 && others == 0)
+        if (t >= groups[g].first && t <= groups[g].last && others == 0 && 2 * members >= judged)
             return g;
     }
     return -1;

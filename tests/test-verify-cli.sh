@@ -152,6 +152,17 @@ dump_and_judge() {
     said 'grad_L_XK: G' out
     said 'at [batch 0, head 1' out
     said 'FAIL ttt-verify --judge bad.safetensors --direction both' out
+    ! grep -q diagnosis out || complain 'a head that is too large is explained'
+    run 0 --dump epsilons.safetensors --case "$model" --candidate "$plugin:epsilons"
+    run 1 --judge epsilons.safetensors --json judged.json --junit judged.xml
+    said '  diagnosis: gradients fit ln_eps = 1e-8 from checkpoints of ln_eps = 1e-6; XQW and states fit ln_eps = 1e-6, the' out
+    said '"diagnosis": "gradients fit ln_eps = 1e-8 from ' judged.json
+    said 'diagnosis: gradients fit ln_eps = 1e-8 from ' judged.xml
+    run 0 --dump epsilons.safetensors --case "${model%%eps=*}eps=1e-5 dist=model" --candidate "$plugin:epsilons"
+    run 1 --judge epsilons.safetensors
+    said '  diagnosis: XQW, states fit ln_eps = 1e-6; gradients fit ln_eps = 1e-8' out
+    run 1 --candidate "$plugin:epsilons" --case "${model%%eps=*}eps=1e-5 dist=model"
+    said '  diagnosis: XQW, states fit ln_eps = 1e-6; gradients fit ln_eps = 1e-8' out
     refused "is BF16 (allowed here: F64)" --vectors good.safetensors
     refused 'cannot be written' --dump nonesuch/x --case "$small"
 }
