@@ -26,6 +26,7 @@ check_scripts = \
 	tests/check-includes-selftest.sh \
 	tests/check-install.sh \
 	tests/check-man.sh \
+	tests/check-python.sh \
 	tests/check-quickstart.sh \
 	tests/test-verify-cli.sh
 
