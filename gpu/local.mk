@@ -11,15 +11,15 @@ gpu_sources = gpu/api.cu gpu/forward.cu gpu/forward_single.cu gpu/peak.cu gpu/te
 gpu_test_sources = \
 	tests/gpu/accuracy.cu tests/gpu/cases.cu tests/gpu/forward.cu tests/gpu/refusals.cu tests/gpu/rooms.cu
 EXTRA_DIST += $(gpu_headers) $(gpu_sources) $(gpu_test_sources) tests/gpu/cases.h tests/gpu/check.h \
-	tests/gpu/check-code.sh
+	tests/gpu/check-code.sh tests/gpu/plugin_gpu.c
 
 if HAVE_CUDA
 gpu_objects = gpu/api.o gpu/forward.o gpu/forward_single.o gpu/peak.o gpu/tensor_map.o
 gpu_compile = $(NVCC) $(NVCCFLAGS) -std=c++17 -I$(top_srcdir)/include
 
 gpulibdir = $(libdir)
-gpulib_DATA = gpu/libttt_gpu.a
-CLEANFILES += gpu/libttt_gpu.a $(gpu_objects) $(gpu_objects:.o=.ptxas)
+gpulib_DATA = gpu/libttt_gpu.a gpu/libttt_gpu.so
+CLEANFILES += gpu/libttt_gpu.a gpu/libttt_gpu.so $(gpu_objects) $(gpu_objects:.o=.ptxas)
 
 # What the assembler says about registers, spills and serialised products is kept for tests/gpu/check-code.sh.
 $(gpu_objects): gpu/%.o: $(top_srcdir)/gpu/%.cu $(gpu_headers)
@@ -28,6 +28,11 @@ $(gpu_objects): gpu/%.o: $(top_srcdir)/gpu/%.cu $(gpu_headers)
 
 gpu/libttt_gpu.a: $(gpu_objects)
 	$(AM_V_GEN)rm -f $@ && $(AR) cr $@ $(gpu_objects)
+
+# The same for programs that load it (python/), with the CUDA runtime in it.
+gpu/libttt_gpu.so: gpu/libttt_gpu.a
+	$(AM_V_CCLD)$(CXX) -shared $(CXXFLAGS) -o $@ -Wl,--whole-archive gpu/libttt_gpu.a -Wl,--no-whole-archive \
+	    -Wl,--exclude-libs,libcudart_static.a $(gpu_runtime)
 
 # Tests: those that need a GPU say so and are skipped.
 gpu_tests = tests/gpu/refusals tests/gpu/rooms tests/gpu/forward tests/gpu/accuracy

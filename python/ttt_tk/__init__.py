@@ -4,7 +4,7 @@
     ttt_tk.ttt_forward(...)    16 arguments, into given buffers
     ttt_tk.ttt_backward(...)   43 arguments, into given buffers
     ttt_tk.ttt_mlp(...)        differentiable; works under torch.compile
-    ttt_tk.ln_eps              the layer norm's epsilon of both passes: assign to it; 1e-8, the video model's, at first
+    ttt_tk.ln_eps              the layer norm's epsilon of both passes; 1e-8, the video model's, unless you assign
 
 CUDA tensors go through the Hopper kernels, on the current stream and without waiting; CPU tensors through the reference.
 """
