@@ -15,6 +15,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/candidates.c harness/candidates.h \
 	harness/clock.c harness/clock.h \
 	harness/command.c harness/command.h \
+	harness/contract.c harness/contract.h \
 	harness/device.c harness/device.h \
 	harness/diagnosis.c harness/diagnosis.h \
 	harness/distributions.c harness/distributions.h \

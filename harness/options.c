@@ -3,6 +3,7 @@
 #include "config.h"
 #endif
 #include "arguments.h"
+#include "contract.h"
 #include "options.h"
 #include "plugin.h"
 #include "result.h"
@@ -20,6 +21,7 @@ static const char help[] =
     "What is judged:\n"
     "  --candidate NAME|PLUGIN.so[:ARGS]  a built-in candidate (see --list) or a plug-in; repeatable\n"
     "  --judge FILE       the outputs in a .safetensors file, by the inputs beside them; no kernel is run\n"
+    "  --contract bf16[+POINT]...  with --judge: the rounding points that the kernel declares beyond the contract\n"
     "\n"
     "On what (default: --suite standard):\n"
     "  --suite smoke|standard|release     seconds, minutes, hours\n"
@@ -68,7 +70,8 @@ enum {
     HELP = 1 << 14,
     VERSION_OPTION = 1 << 15,
     GRADIENTS = 1 << 16,
-    TIME_LIMIT = 1 << 17
+    TIME_LIMIT = 1 << 17,
+    CONTRACT = 1 << 18
 };
 
 static const struct option long_options[] = {
@@ -78,6 +81,7 @@ static const struct option long_options[] = {
     {"vectors", required_argument, NULL, VECTORS},
     {"dump", required_argument, NULL, DUMP},
     {"judge", required_argument, NULL, JUDGE},
+    {"contract", required_argument, NULL, CONTRACT},
     {"prove-gradients", no_argument, NULL, GRADIENTS},
     {"direction", required_argument, NULL, DIRECTION},
     {"causal", no_argument, NULL, CAUSAL},
@@ -102,7 +106,7 @@ static const struct {
     {LIST, TTT_MODE_LIST, 0},
     {GRADIENTS, TTT_MODE_GRADIENTS, JSON | QUIET},
     {DUMP, TTT_MODE_DUMP, CASE | CANDIDATE | DIRECTION | CAUSAL | SEED | THREADS | TIME_LIMIT | QUIET},
-    {JUDGE, TTT_MODE_JUDGE, DIRECTION | JSON | JUNIT | THREADS | QUIET},
+    {JUDGE, TTT_MODE_JUDGE, CONTRACT | DIRECTION | JSON | JUNIT | THREADS | QUIET},
     {VECTORS, TTT_MODE_VECTORS, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | THREADS | TIME_LIMIT | QUIET},
     {CASE, TTT_MODE_CASES, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | SEED | THREADS | TIME_LIMIT | QUIET},
     {SUITE, TTT_MODE_SUITE, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | SEED | THREADS | TIME_LIMIT | QUIET},
@@ -120,6 +124,15 @@ static int parse_suite(struct ttt_options *o, const char *value, char *error, si
 {
     o->suite = ttt_suite_find(value);
     return o->suite ? 0 : ttt_argument_refuse("suite", value, "smoke, standard or release", error, error_size);
+}
+
+static int parse_contract(struct ttt_options *o, const char *value, char *error, size_t error_size)
+{
+    char what[256];
+    if (ttt_contract_parse(value, &o->points, what, sizeof what) == 0)
+        return 0;
+    snprintf(error, error_size, "--contract: %s", what);
+    return -1;
 }
 
 static int parse_option(struct ttt_options *o, int option, const char *value, char *error, size_t error_size)
@@ -152,6 +165,8 @@ static int parse_option(struct ttt_options *o, int option, const char *value, ch
             return -1;
         o->threads = (int)number;
         return 0;
+    case CONTRACT:
+        return parse_contract(o, value, error, error_size);
     case TIME_LIMIT:
         if (ttt_argument_number("time-limit", value, 1, LONGEST, &number, error, error_size) != 0)
             return -1;

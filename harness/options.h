@@ -34,6 +34,7 @@ struct ttt_options {
     int has_seed;
     uint64_t seed;
     int threads;
+    unsigned points; /* of --contract, see contract.h */
     int quiet;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE /* memfd_create */
 #include "plugin.h"
+#include "contract.h"
 #include "red_zone.h"
 #include "wire.h"
 #include <errno.h>
@@ -195,7 +196,12 @@ static int start(struct plugin *p)
         return fail(p, answer.kind == TTT_WIRE_ABI ? "abi" : "open", "%s", answer.text);
     }
     p->about = answer.about;
-    return 0;
+    unsigned points;
+    char error[192];
+    if (ttt_points_parse(p->about.rounding_points, &points, error, sizeof error) == 0)
+        return 0;
+    reap(p, 1);
+    return fail(p, "open", "rounding_points: %s", error);
 }
 
 /* Ask and hear the answer.  0, or -1 with the failure. */

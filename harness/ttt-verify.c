@@ -6,6 +6,7 @@
 #include "candidates.h"
 #include "clock.h"
 #include "command.h"
+#include "contract.h"
 #include "diagnosis.h"
 #include "dump.h"
 #include "exactness.h"
@@ -100,6 +101,19 @@ static char *repeat_command(const struct session *s, const struct ttt_job *job, 
     return ttt_command_text(n, words);
 }
 
+/* Say which rounding points beyond the contract were declared; the replicas have the contract's alone. */
+static void note_contract(const struct session *s, const struct ttt_candidate *candidate, struct ttt_result *result)
+{
+    unsigned points = s->o->points;
+    char text[TTT_POINTS_TEXT], error[ERROR_TEXT];
+    if (candidate && ttt_points_parse(candidate->rounding_points, &points, error, sizeof error) != 0)
+        points = 0;
+    ttt_points_format(points, text);
+    if (points)
+        ttt_result_note(result, "contract", TTT_SKIPPED,
+                        "declares bf16+%s, but sigma is that of bf16: the replicas do not have these points", text);
+}
+
 /* Has no job before this one been of its kind and gone well?  Then a hidden case is worth its time. */
 static int is_new_kind(const struct session *s, const struct ttt_job *job, size_t contender)
 {
@@ -137,6 +151,7 @@ static int run_job(struct session *s, const struct ttt_job *job, struct ttt_safe
         if (!results[i].repeat || (job->path && !results[i].file))
             return fail(s, "out of memory");
         const struct ttt_candidate *candidate = s->contenders[i].candidate;
+        note_contract(s, candidate, &results[i]);
         if (run.c.distribution == TTT_DIST_EXACT &&
             ttt_exactness_run(&run, &results[i], s->error, sizeof s->error) != 0)
             return -1;

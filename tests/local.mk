@@ -138,6 +138,7 @@ tests_test_text_SOURCES = tests/test_text.c tests/run.h
 # The judge.
 check_PROGRAMS += \
 	tests/test_calibration \
+	tests/test_contract \
 	tests/test_diagnosis \
 	tests/test_gates \
 	tests/test_groups \
@@ -147,6 +148,7 @@ check_PROGRAMS += \
 	tests/test_vacuity \
 	tests/test_verdict
 tests_test_calibration_SOURCES = tests/test_calibration.c tests/run.h
+tests_test_contract_SOURCES = tests/test_contract.c tests/run.h
 tests_test_diagnosis_SOURCES = tests/test_diagnosis.c tests/run.h
 tests_test_gates_SOURCES = tests/test_gates.c tests/run.h
 tests_test_groups_SOURCES = tests/test_groups.c tests/run.h

@@ -51,6 +51,12 @@ const struct ttt_candidate *ttt_candidate_open(int abi, const char *args)
         candidate.name = NULL;
     if (strcmp(args, "name") == 0)
         candidate.name = "two words";
+    if (strcmp(args, "points") == 0)
+        candidate.rounding_points = "eta+sqrt";
+    if (strcmp(args, "forms") == 0)
+        candidate.forms = 4;
+    if (strcmp(args, "directions") == 0)
+        candidate.directions = 0;
     if (strcmp(args, "types") == 0)
         candidate.types = (enum ttt_types)7;
     return &candidate;

@@ -70,6 +70,11 @@ usage() {
     refused '--vectors does not go with --judge' --judge x --vectors y
     refused '--json does not go with --dump' --dump x --case "$small" --json y
     refused '--quiet does not go with --list' --list --quiet
+    refused "--time-limit: '0' is not an integer 1 to 86400" --time-limit 0
+    refused '--time-limit does not go with --judge' --judge x --time-limit 5
+    refused "--contract: 'f32' is not a contract (allowed: bf16 or bf16+POINT...)" --judge x --contract f32
+    refused "--contract: 'etc' is not a rounding point, or is given twice (allowed: eta+" --judge x --contract bf16+etc
+    refused '--contract does not go with --case' --case "$small" --contract bf16
     refused '--case does not go with --prove-gradients' --prove-gradients --case "$small"
     refused '--dump takes exactly one --case' --dump x
     refused '--dump takes exactly one --case' --dump x --case "$small" --case "$small"
@@ -103,6 +108,9 @@ candidates() {
     refused 'name or about is NULL' --candidate "$broken:unnamed"
     refused 'name is not one word' --candidate "$broken:name"
     refused 'types is not a value' --candidate "$broken:types"
+    refused "rounding_points: 'sqrt' is not a rounding point" --candidate "$broken:points"
+    refused 'forms is not' --candidate "$broken:forms"
+    refused 'directions is not' --candidate "$broken:directions"
     refused 'exports no symbol ttt_candidate_open' --candidate "$(find "$build/ref/.libs" -name 'libttt_ref.so' | head -n 1)"
     run 77 --candidate "$broken" --case "$small"
     said 'nothing could run' err
@@ -137,6 +145,8 @@ dump_and_judge() {
     for form in 'causal=0' 'causal=1'; do
         run 0 --dump good.safetensors --case "$small $form" --candidate ref-bf16
         run 0 --judge good.safetensors
+        run 0 --judge good.safetensors --contract bf16+tanh+eta
+        said '  SKIPPED contract: declares bf16+eta+tanh, but sigma is that of bf16' out
         run 0 --judge good.safetensors --direction backward --json judged.json
         run 0 --case "$small $form" --candidate ref-bf16 --direction backward --json run.json
         grep inputs_hash judged.json >hash.txt

@@ -72,9 +72,9 @@ struct ttt_candidate {
     unsigned directions; /* TTT_CAN_FORWARD | TTT_CAN_BACKWARD */
     int deterministic;   /* 1: two runs give the same bits (checked); 0: declared not to */
 
-    /* Rounding points beyond the precision contract of <ttt/ttt_mlp.h>: names joined by '+', each a lower-case word
-     * ("eta+exchange+tanh"; <ttt/ttt_gpu.h> says what these three round).  NULL or "": none.  A kernel is judged by
-     * the contract that it declares, and reports say what it declared. */
+    /* Rounding points beyond the precision contract of <ttt/ttt_mlp.h>: names joined by '+', of eta, exchange, tanh,
+     * xhat, gelu1, dWout (<ttt/ttt_gpu.h> says what they round): "eta+exchange+tanh".  NULL or "": none.  A kernel is
+     * to be judged by the contract that it declares, and reports say what it declared. */
     const char *rounding_points;
 
     enum ttt_memory memory;
