@@ -14,14 +14,15 @@
 #include <string.h>
 
 static const char *const cases[] = {
-    "b1h4n50c16f64d30g2 eps=0 dist=exact seed=1",          /* a tail of two rows */
-    "b2h3n33c16f16d64g1 eps=0 dist=exact seed=2",          /* a tail of one row, keys as long as half a row */
-    "b1h3n5c16f16d6g1 eps=0 dist=exact seed=3",            /* C > N, every hidden unit on */
-    "b1h7n24c4f128d20g5 eps=0 dist=exact seed=4",          /* six mini-batches */
-    "b1h2n3c1f32d9g1 eps=0 dist=exact seed=5",             /* one row each */
-    "b2h3n67c16f64d20g2 eps=0 dist=exact seed=6 causal=1", /* a tail of three rows */
-    "b1h5n23c1f16d1g1 eps=0 dist=exact seed=7 causal=1",   /* one row each */
-    "b1h3n5c16f32d7g1 eps=0 dist=exact seed=8 causal=1",   /* C > N */
+    "b1h4n50c16f64d30g2 eps=0 dist=exact seed=1",                  /* a tail of two rows */
+    "b2h3n33c16f16d64g1 eps=0 dist=exact seed=2",                  /* a tail of one row, keys as long as half a row */
+    "b1h3n5c16f16d6g1 eps=0 dist=exact seed=3",                    /* C > N, every hidden unit on */
+    "b1h2n10c5f16d6g1 eps=0 dist=exact seed=18446744073709551615", /* the largest seed */
+    "b1h7n24c4f128d20g5 eps=0 dist=exact seed=4",                  /* six mini-batches */
+    "b1h2n3c1f32d9g1 eps=0 dist=exact seed=5",                     /* one row each */
+    "b2h3n67c16f64d20g2 eps=0 dist=exact seed=6 causal=1",         /* a tail of three rows */
+    "b1h5n23c1f16d1g1 eps=0 dist=exact seed=7 causal=1",           /* one row each */
+    "b1h3n5c16f32d7g1 eps=0 dist=exact seed=8 causal=1",           /* C > N */
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
