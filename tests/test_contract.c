@@ -4,18 +4,18 @@
  */
 #include "harness/contract.h"
 #include "run.h"
+#include <stdio.h>
 #include <string.h>
 
 START_TEST(names_come_back)
 {
     for (unsigned points = 0; points < 1u << TTT_POINT_COUNT; points++) {
-        char text[TTT_POINTS_TEXT], contract[TTT_POINTS_TEXT + 8] = "bf16", error[256];
+        char text[TTT_POINTS_TEXT], contract[TTT_POINTS_TEXT + 8], error[256];
         unsigned again = ~0U;
         ttt_points_format(points, text);
         ck_assert_int_eq(ttt_points_parse(text, &again, error, sizeof error), 0);
         ck_assert_uint_eq(again, points);
-        if (points)
-            strcat(strcat(contract, "+"), text);
+        snprintf(contract, sizeof contract, "bf16%s%s", points ? "+" : "", text);
         again = ~0U;
         ck_assert_int_eq(ttt_contract_parse(contract, &again, error, sizeof error), 0);
         ck_assert_uint_eq(again, points);

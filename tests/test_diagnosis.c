@@ -8,6 +8,7 @@
 #include "harness/operands.h"
 #include "harness/tier0.h"
 #include "run.h"
+#include <stdio.h>
 #include <string.h>
 
 /* A kernel with a mistake: what is done to its inputs, and to its outputs. */
@@ -87,7 +88,7 @@ static void diagnose(struct wrong *w, const char *text, char diagnosis[TTT_DIAGN
     memset(&result, 0, sizeof result);
     ck_assert_msg(ttt_run_case(&run, &contender, 1, &result, error, sizeof error) == 0, "%s", error);
     ck_assert_msg(ttt_diagnose(&run, &contender, &result, error, sizeof error) == 0, "%s", error);
-    strcpy(diagnosis, result.diagnosis);
+    snprintf(diagnosis, TTT_DIAGNOSIS_TEXT, "%s", result.diagnosis);
 }
 
 /* x = a x + b y, element by element (or row by row, where y is one row per head). */
