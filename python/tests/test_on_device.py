@@ -14,6 +14,7 @@ from test_ttt_tk import backward, drop_in_arguments, forward, read_vectors, trai
 
 HOPPER = torch.cuda.is_available() and torch.cuda.get_device_capability() == (9, 0)
 HAS_BACKWARD = HOPPER and hasattr(_library.gpu(), "ttt_gpu_mlp_backward")
+LAYERS = dict(heads=4, head_dim=64, hidden=256, mini_batch_size=64)
 SIZES = dict(B=2, H=3, NC=5, C=64, F=64, D=256, G=2)
 
 
@@ -130,17 +131,21 @@ class OnDevice(unittest.TestCase):
 
     @unittest.skipUnless(HAS_BACKWARD, "libttt_gpu.so has no backward pass")
     def test_training(self):
-        sizes = dict(heads=4, head_dim=64, hidden=256, mini_batch_size=64)
-        eager = train(100, None, "cuda", **sizes)
-        again = train(100, None, "cuda", **sizes)
-        graph = train(100, "aot_eager", "cuda", **sizes)
-        inductor = train(100, "inductor", "cuda", **sizes)
-        print(f"  losses {eager[0]:.6f} ... {eager[-1]:.6f}; by inductor ... {inductor[-1]:.6f}", flush=True)
+        """The operator eager, again, and in compiled graphs: the same bits."""
+        eager, again = (train(100, None, "cuda", **LAYERS) for _ in range(2))
+        graph = train(100, "aot_eager", "cuda", **LAYERS)
+        print(f"  losses {eager[0]:.6f} ... {eager[-1]:.6f}", flush=True)
         self.assertTrue(torch.equal(eager, again), "not deterministic")
         self.assertTrue(torch.equal(eager, graph), f"{(eager - graph).abs().max()}")
-        # Inductor fuses the projections around the operator, and rounds them in other places.
-        torch.testing.assert_close(inductor, eager, rtol=1e-3, atol=0)
         self.assertLess(eager[-1].item(), 0.9 * eager[0].item())
+
+    @unittest.skipUnless(HAS_BACKWARD, "libttt_gpu.so has no backward pass")
+    def test_training_with_inductor(self):
+        """Inductor fuses the projections around the operator and may round them in other places."""
+        eager, compiled = (train(100, backend, "cuda", **LAYERS) for backend in (None, "inductor"))
+        print(f"  losses ... {eager[-1]:.6f}, by inductor {compiled[-1]:.6f}", flush=True)
+        print(f"  largest difference {(eager - compiled).abs().max():.2e}", flush=True)
+        torch.testing.assert_close(compiled, eager, rtol=1e-3, atol=0)
 
 
 if __name__ == "__main__":
