@@ -10,7 +10,7 @@ import unittest
 import torch
 import ttt_tk
 from ttt_tk import _library
-from test_ttt_tk import backward, drop_in_arguments, forward, read_vectors, train
+from test_ttt_tk import NAMES, backward, draw, drop_in_arguments, forward, read_vectors, train
 
 HOPPER = torch.cuda.is_available() and torch.cuda.get_device_capability() == (9, 0)
 HAS_BACKWARD = HOPPER and hasattr(_library.gpu(), "ttt_gpu_mlp_backward")
@@ -128,6 +128,31 @@ class OnDevice(unittest.TestCase):
             print(f"  {name}: {error:.2e} from ref-bf16", flush=True)
             self.assertLess(error, 0.2, name)
         self.assertEqual(passes, 1 + HAS_BACKWARD)
+
+    @unittest.skipUnless(HAS_BACKWARD, "libttt_gpu.so has no backward pass")
+    def test_the_operator_in_a_graph(self):
+        """Both passes of ttt_mlp captured together and replayed on other values."""
+        first, second = ([x.cuda() for x in draw(1, 3, 320, 64, 256, torch.bfloat16, seed)] for seed in (1, 2))
+        inputs = [x.clone().requires_grad_() for x in first]
+
+        def step():
+            XQW = ttt_tk.ttt_mlp(*inputs, checkpoint_group_size=2)
+            return (XQW.detach(),) + torch.autograd.grad(XQW, inputs, torch.ones_like(XQW))
+
+        warm_up = torch.cuda.Stream()
+        with torch.cuda.stream(warm_up):
+            step()
+        warm_up.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            captured = step()
+        for values in (second, first):
+            with torch.no_grad():
+                for x, value in zip(inputs, values):
+                    x.copy_(value)
+            graph.replay()
+            replayed = [x.clone() for x in captured]
+            self.same(replayed, step(), ["XQW"] + [f"grad_L_{name}" for name in NAMES])
 
     @unittest.skipUnless(HAS_BACKWARD, "libttt_gpu.so has no backward pass")
     def test_training(self):
