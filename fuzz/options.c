@@ -208,7 +208,7 @@ static int settle(struct fuzz_options *o, int given, char *error, size_t error_s
         return ttt_candidate_open_spec(o->candidate.spec, &o->candidate, error, error_size);
     for (size_t i = 0; i < ttt_candidate_builtin_count && one != REPLAY && !o->candidate.candidate; i++)
         if (ttt_candidate_is_default(ttt_candidate_builtin[i]))
-            o->candidate = (struct ttt_opened){ttt_candidate_builtin[i], ttt_candidate_builtin[i]->name, NULL};
+            o->candidate = (struct ttt_opened){ttt_candidate_builtin[i], ttt_candidate_builtin[i]->name};
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "harness/given.h"
 #include "harness/progress.h"
 #include "harness/rng.h"
+#include "harness/worker.h"
 #include "ledger.h"
 #include "options.h"
 #include <inttypes.h>
@@ -319,6 +320,9 @@ static int run_program(const struct fuzz_options *o, const char *command)
 
 int main(int argc, char **argv)
 {
+    const int worker = ttt_worker_main(argc, argv);
+    if (worker >= 0)
+        return worker;
     struct fuzz_options o;
     char error[ERROR_TEXT];
     char *command = ttt_command_text(argc, (const char *const *)argv);

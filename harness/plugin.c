@@ -4,6 +4,7 @@
 #include "contract.h"
 #include "red_zone.h"
 #include "wire.h"
+#include "worker.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -426,6 +427,10 @@ static void describe(struct plugin *p)
 
 const struct ttt_candidate *ttt_plugin_open(const char *path, const char *args, char *error, size_t error_size)
 {
+    if (!ttt_worker_is_ready()) {
+        snprintf(error, error_size, "--candidate: %s: this program opens no plug-ins", path);
+        return NULL;
+    }
     struct plugin *p = calloc(1, sizeof *p);
     if (p) {
         p->path = strdup(path);

@@ -161,12 +161,15 @@ int ttt_call_checked(const struct ttt_call *call, struct ttt_tensors *block, str
         status = run_once(call, block, result, &seconds);
     if (status == 0) {
         result->seconds += seconds;
-        if (fresh && !other.before)
+        /* Twice without and once with another call between: what alternates, and what remembers. */
+        status = call->twice ? run_again(call, block, result) : 0;
+        if (fresh && status == 0 && !other.before) {
             status = call_on_other(call, &other, result);
+            if (status == 0)
+                status = run_again(call, block, result);
+        }
         if (fresh && status == 0)
             ttt_freshness_compare(&other, block, call->direction, result);
-        if (call->twice && status == 0)
-            status = run_again(call, block, result);
     }
     ttt_freshness_close(&other);
     return status;

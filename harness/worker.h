@@ -9,4 +9,7 @@
  * -1: this is not such a process, go on.  Else its exit status: the work is done. */
 int ttt_worker_main(int argc, char **argv);
 
+/* Has it been called?  If not, a process of a plug-in would be this program all over again, and the next one, too. */
+int ttt_worker_is_ready(void);
+
 #endif

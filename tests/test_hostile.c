@@ -48,6 +48,7 @@ static struct ttt_mlp_shape hostile_shape(uint64_t round)
 /* Every built-in candidate, asked for shapes that do not exist, with the buffers of one that does. */
 START_TEST(candidates_refuse_hostile_shapes)
 {
+    const struct ttt_candidate_call call = {.threads = 1};
     const struct ttt_candidate *candidate = ttt_candidate_builtin[_i];
     struct ttt_case c;
     struct ttt_tensors t;
@@ -62,8 +63,8 @@ START_TEST(candidates_refuse_hostile_shapes)
             ck_assert_int_ne(candidate->supports(candidate->self, &shape, d), TTT_OK);
             ck_assert_uint_eq(candidate->workspace ? candidate->workspace(candidate->self, &shape, d, 1) : 0, 0);
         }
-        ck_assert_int_ne(candidate->forward(candidate->self, &shape, &forward, 1), TTT_OK);
-        ck_assert_int_ne(candidate->backward(candidate->self, &shape, &backward, 1), TTT_OK);
+        ck_assert_int_ne(candidate->forward(candidate->self, &shape, &forward, &call), TTT_OK);
+        ck_assert_int_ne(candidate->backward(candidate->self, &shape, &backward, &call), TTT_OK);
     }
     for (enum ttt_tensor i = TTT_XQW; i < TTT_TENSOR_COUNT; i++)
         ck_assert(!t.buffer[i].data || ttt_buffer_poison_left(&t.buffer[i]) == t.buffer[i].elements);
@@ -74,14 +75,15 @@ END_TEST
 /* A good shape, and pointers that are missing. */
 START_TEST(candidates_refuse_missing_operands)
 {
+    const struct ttt_candidate_call call = {.threads = 1};
     const struct ttt_candidate *candidate = ttt_candidate_builtin[_i];
     const struct ttt_mlp_shape shape = {1, 2, 9, 4, 8, 16, 2, 1e-6, 0};
     const struct ttt_mlp_forward_args forward = {.XQ = NULL};
     const struct ttt_mlp_backward_args backward = {.XQ = NULL};
-    ck_assert_int_ne(candidate->forward(candidate->self, &shape, &forward, 1), TTT_OK);
-    ck_assert_int_ne(candidate->backward(candidate->self, &shape, &backward, 1), TTT_OK);
-    ck_assert_int_ne(candidate->forward(candidate->self, &shape, NULL, 1), TTT_OK);
-    ck_assert_int_ne(candidate->backward(candidate->self, NULL, &backward, 1), TTT_OK);
+    ck_assert_int_ne(candidate->forward(candidate->self, &shape, &forward, &call), TTT_OK);
+    ck_assert_int_ne(candidate->backward(candidate->self, &shape, &backward, &call), TTT_OK);
+    ck_assert_int_ne(candidate->forward(candidate->self, &shape, NULL, &call), TTT_OK);
+    ck_assert_int_ne(candidate->backward(candidate->self, NULL, &backward, &call), TTT_OK);
 }
 END_TEST
 

@@ -233,7 +233,9 @@ START_TEST(blocks_of_heads_do_not_change_a_result)
         const struct ttt_run run = run_of(small_causal, TTT_DIRECTION_BOTH, i == 0 ? 1 : TTT_RUN_BUDGET);
         r[i] = result_of(&run, &fake.candidate);
         ck_assert_int_eq(fake.max_heads, i == 0 ? 1 : 3);
-        ck_assert_int_eq(fake.forward_calls, i == 0 ? 5 : 3); /* the first block runs twice, and once on other inputs */
+        /* The first block runs twice, and once on other inputs; where these come between, a third time. */
+        ck_assert_int_ge(fake.forward_calls, i == 0 ? 5 : 3);
+        ck_assert_int_le(fake.forward_calls, i == 0 ? 6 : 4);
     }
     ck_assert_uint_eq(r[0]->inputs_hash, r[1]->inputs_hash);
     ck_assert_int_eq(r[0]->tensor_count, 20);

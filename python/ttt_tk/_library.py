@@ -43,7 +43,13 @@ class BackwardArgs(ctypes.Structure):
 class RefOptions(ctypes.Structure):
     """struct ttt_ref_options"""
 
-    _fields_ = [("threads", ctypes.c_int), ("exact_outputs", ctypes.c_int), ("stochastic_seed", ctypes.c_uint64)]
+    _fields_ = [
+        ("threads", ctypes.c_int),
+        ("exact_outputs", ctypes.c_int),
+        ("stochastic_seed", ctypes.c_uint64),
+        ("probe", ctypes.c_void_p),
+        ("probe_context", ctypes.c_void_p),
+    ]
 
 
 def _load(name):
