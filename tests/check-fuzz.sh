@@ -114,4 +114,25 @@ size=$(wc -c <"$scratch/x.safetensors")
 printf '\177\101' | dd of="$scratch/x.safetensors" bs=1 seek=$((size - 2)) conv=notrunc 2>/dev/null
 expect "$fuzz" 1 0 'grad_L_last_eta' --replay "$scratch/x.safetensors"
 expect "$fuzz" 0 0 '^PASS' --replay "$scratch/x.safetensors" --candidate ref-bf16
+
+# A planted fault: found, shrunk, named by tensor and, as the plug-in shows its equations, equation; the file fails, too.
+cat >"$scratch/one.mutants" <<EOF
+@ ref/norm_tmpl.c
+= canary [canary] XQW without the inner model
+- XQ[f] + w[f] * xhat[f]
++ XQ[f]
+@ ref/forward_tmpl.c
+= F4.sign [sign] W1' = W1 - K^T (eta gZ1): the other sign
+- R(matmul)(CblasTrans, CblasNoTrans, F, n, c, -1, s->K, F, s->A1q + d0, D, 1, s->S1.W1 + d0, D);
++ R(matmul)(CblasTrans, CblasNoTrans, F, n, c, 1, s->K, F, s->A1q + d0, D, 1, s->S1.W1 + d0, D);
+EOF
+"${TTT_BUILDDIR:-.}/tests/mutants/check-mutants" --build --srcdir "${TTT_SRCDIR:-.}" --work "$scratch/work" \
+    --cc "$MUTANTS_CC" --libs "$MUTANTS_LIBS" "$scratch/one.mutants" || fail 'the mutant was not built'
+mutant=$scratch/work/F4.sign/mutant.so
+expect "$fuzz" 1 0 '^  first divergence: W1_last of mini-batch 0' --candidate "$mutant" --first --save "$scratch" \
+    --json "$scratch/found.json"
+grep -q '"first_equation": "F4 W1 of mini-batch 0' "$scratch/found.json" || fail 'the equation was not named'
+grep -q '"case": "b1h1n' "$scratch/found.json" || fail 'the case was not shrunk to one head'
+expect "$fuzz" 1 0 '^  G' --replay "$scratch"/fuzz-1-*.safetensors
+expect "$fuzz" 0 0 '^PASS' --replay "$scratch"/fuzz-1-*.safetensors --candidate ref-bf16
 exit $failed

@@ -4,6 +4,7 @@
  */
 #include "fakes.h"
 #include "fuzz/attempt.h"
+#include "fuzz/blocks.h"
 #include "fuzz/diverge.h"
 #include "fuzz/draw.h"
 #include "fuzz/shard.h"
@@ -221,6 +222,48 @@ START_TEST(faults_are_found_shrunk_and_named)
 }
 END_TEST
 
+/* What the reference shows is what it computes, in the order of the equations, and showing it changes no bit. */
+START_TEST(a_probe_sees_the_equations)
+{
+    static const char *const forward[] = {
+        "F1 Z1", "gelu X2", "F2 Z2", "norm_l2_grad gZ2", "F3 gX2",   "gelu' gZ1", "F4 W1",
+        "F4 b1", "F5 W2",   "F5 b2", "F6 Z1b",           "gelu X2b", "F7 Z2b",    "norm_output XQW"};
+    enum { STAGES = sizeof forward / sizeof forward[0] };
+    const struct fuzz_case f = parse("b1h1n5c3f4d6g1 seed=2");
+    struct ttt_tensors inputs, plain = {.head0 = 0}, shown = {.head0 = 0};
+    struct fuzz_stages s = {.is_double = 1};
+    char error[512] = "";
+    ck_assert_int_eq(fuzz_case_inputs(&inputs, &f, error, sizeof error), 0);
+    const struct ttt_candidate *candidate = &ttt_candidate_ref_f64;
+    ck_assert_int_eq(fuzz_block_run(&plain, &inputs, candidate, TTT_DIRECTION_BOTH, 2, error, sizeof error), 0);
+    ttt_candidate_ref_probe(fuzz_stages_probe, &s);
+    ck_assert_int_eq(fuzz_block_run(&shown, &inputs, candidate, TTT_DIRECTION_BOTH, 2, error, sizeof error), 0);
+    ttt_candidate_ref_probe(NULL, NULL);
+    for (enum ttt_tensor t = TTT_XQW; t < TTT_TENSOR_COUNT; t++)
+        ck_assert(!plain.buffer[t].data || ttt_buffer_hash(&plain.buffer[t]) == ttt_buffer_hash(&shown.buffer[t]));
+    ck_assert(!s.failed && s.count > (size_t)4 * STAGES);
+    for (size_t i = 0; i < (size_t)2 * STAGES; i++) {
+        ck_assert_str_eq(s.list[i].equation, forward[i % STAGES]);
+        ck_assert(s.list[i].head == 0 && s.list[i].mini_batch == (int64_t)(i / STAGES) && s.list[i].occurrence == 0);
+    }
+    ck_assert_int_eq(s.list[0].count, 3 * 6);
+    for (int64_t r = 0; r < 3; r++) /* Z1 = K W1 + b1 */
+        for (int64_t d = 0; d < 6; d++) {
+            double z = ttt_buffer_get(&inputs.buffer[TTT_B1_INIT], d);
+            for (int64_t k = 0; k < 4; k++)
+                z += ttt_buffer_get(&inputs.buffer[TTT_XK], r * 4 + k) *
+                     ttt_buffer_get(&inputs.buffer[TTT_W1_INIT], k * 6 + d);
+            ck_assert_double_eq_tol(s.list[0].values[r * 6 + d], z, 1e-14);
+        }
+    for (int64_t i = 0; i < 4; i++) /* the last state is that after the last F5 */
+        ck_assert(s.list[STAGES + 9].values[i] == ttt_buffer_get(&shown.buffer[TTT_B2_LAST], i));
+    fuzz_stages_free(&s);
+    ttt_tensors_free(&inputs);
+    ttt_tensors_free(&plain);
+    ttt_tensors_free(&shown);
+}
+END_TEST
+
 /* The references show their equations; none of a correct one is wrong, nor any mini-batch alone. */
 START_TEST(a_correct_candidate_diverges_nowhere)
 {
@@ -320,6 +363,7 @@ int main(void)
     tcase_add_test(tc, values_are_what_they_are_called);
     tcase_add_test(tc, correct_candidates_pass);
     tcase_add_loop_test(tc, faults_are_found_shrunk_and_named, 0, sizeof planted / sizeof planted[0]);
+    tcase_add_test(tc, a_probe_sees_the_equations);
     tcase_add_test(tc, a_correct_candidate_diverges_nowhere);
     tcase_add_test(tc, ranks_are_those_of_the_launcher);
     tcase_set_timeout(tc, 120);

@@ -15,6 +15,12 @@ static struct ttt_mlp_shape shape_of(int64_t B, int64_t H, int64_t N, int64_t C,
     return (struct ttt_mlp_shape){B, H, N, C, 4, 5, G, 1e-6, 0};
 }
 
+static void look_away(void *context, const struct ttt_mlp_stage *stage)
+{
+    (void)context;
+    (void)stage;
+}
+
 START_TEST(short_mini_batches_and_groups_count)
 {
     static const int64_t known[][5] = {
@@ -45,6 +51,7 @@ START_TEST(threads_follow_the_options)
     ck_assert_int_eq(ttt_ref_threads(NULL), 3);
     ck_assert_int_eq(ttt_ref_threads(&(struct ttt_ref_options){.threads = 0}), 3);
     ck_assert_int_eq(ttt_ref_threads(&(struct ttt_ref_options){.threads = 5}), 5);
+    ck_assert_int_eq(ttt_ref_threads(&(struct ttt_ref_options){.threads = 5, .probe = look_away}), 1);
     omp_set_num_threads(TTT_REF_MAX_THREADS + 1);
     ck_assert_int_eq(ttt_ref_threads(NULL), TTT_REF_MAX_THREADS);
 }
