@@ -10,6 +10,7 @@
 /* The whole sequence with G = 1, and the part of it that comes after the mini-batch that is looked at. */
 struct walk {
     const struct fuzz_lab *lab;
+    unsigned directions;       /* that the candidate serves with G = 1 */
     struct ttt_tensors inputs; /* of all of it, double, G = 1 */
     struct ttt_tensors whole;  /* the candidate's run of all of it */
     struct ttt_tensors rest;   /* the candidate's run from the next mini-batch on; without buffers: there is none */
@@ -76,15 +77,15 @@ static int part_inputs(const struct walk *w, int64_t m, int64_t n, struct ttt_te
     return 0;
 }
 
-/* The candidate's passes in the directions of the lab. */
+/* The candidate's passes: forward always. */
 static int run_candidate(const struct walk *w, const struct ttt_tensors *inputs, struct ttt_tensors *block)
 {
     const struct ttt_candidate *candidate = w->lab->candidate;
-    if (fuzz_block_make(block, inputs, candidate->types, w->lab->directions, w->error, w->error_size) != 0)
+    if (fuzz_block_make(block, inputs, candidate->types, w->directions, w->error, w->error_size) != 0)
         return -1;
     for (enum ttt_direction d = TTT_FORWARD; d <= TTT_BACKWARD; d++) {
         const struct ttt_call call = {.candidate = candidate, .direction = d, .threads = w->lab->threads};
-        if (d == TTT_BACKWARD && !(w->lab->directions & TTT_DIRECTION_BACKWARD))
+        if (d == TTT_BACKWARD && !(w->directions & TTT_DIRECTION_BACKWARD))
             continue;
         enum ttt_status status = candidate->supports(candidate->self, &inputs->c.shape, d);
         if (status == TTT_OK)
@@ -219,6 +220,9 @@ int fuzz_diverge(const struct fuzz_lab *lab, const struct fuzz_subject *subject,
     *out = (struct fuzz_divergence){.found = 0};
     struct ttt_case c = subject->c;
     c.shape.checkpoint_group_size = 1;
+    for (enum ttt_direction d = TTT_FORWARD; d <= TTT_BACKWARD; d++)
+        if (lab->directions & 1u << d && lab->candidate->supports(lab->candidate->self, &c.shape, d) == TTT_OK)
+            w.directions |= 1u << d;
     int status = ttt_tensors_alloc(&w.inputs, &c, 0, c.shape.heads, TTT_TYPES_F64, FUZZ_INPUTS, error, error_size);
     if (status == 0) {
         ttt_tensors_convert_inputs(&w.inputs, &subject->inputs);
@@ -228,9 +232,9 @@ int fuzz_diverge(const struct fuzz_lab *lab, const struct fuzz_subject *subject,
     static const double least[] = {1, 2 / FUZZ_SCREEN_TOLERANCE};
     for (int i = 0; i < 2 && status == 0 && !out->found; i++) {
         w.least = least[i];
-        if (lab->directions & TTT_DIRECTION_FORWARD)
+        if (w.directions & TTT_DIRECTION_FORWARD)
             status = walk_forward(&w);
-        if (status == 0 && !out->found && lab->directions & TTT_DIRECTION_BACKWARD)
+        if (status == 0 && !out->found && w.directions & TTT_DIRECTION_BACKWARD)
             status = walk_back(&w);
         ttt_tensors_free(&w.rest);
     }
