@@ -186,7 +186,7 @@ static int walk_forward(struct walk *w)
             return -1;
         copy_state(&first.buffer[TTT_W1_INIT + which], &w->whole, which, 0);
         if (memcmp(first.buffer[TTT_W1_INIT + which].data, init->data, (size_t)init->elements * sizeof(double)) != 0)
-            *w->out = (struct fuzz_divergence){1, TTT_W1_CHECKPOINTS + which, 0, 0};
+            *w->out = (struct fuzz_divergence){1, TTT_W1_CHECKPOINTS + which, 0, (double)INFINITY};
         ttt_tensors_free(&first);
     }
     int status = 0;

@@ -163,6 +163,7 @@ START_TEST(correct_candidates_pass)
         "b2h1n16c8f24d96g1 dist=model seed=2878527412 XV=huge ttt_norm_weight=one", /* float's own error is larger */
         "b1h4n139c16f2d8g1 dist=strong seed=434998519 causal=1",
         "b1h1n127c64f8d32g1 eps=1e-5 dist=strong seed=735270250 causal=1 state_grads=0", /* narrow, many rows */
+        "b1h2n36c12f12d129g2 eps=1e-5 seed=2645290169 state_grads=0",                    /* narrow, wide hidden layer */
         "b2h2n23c4f16d32g2 XQ=limit XV=inf@100",
         "b2h2n23c4f16d32g2 eps=0 XK=flat last_eta=large",
         "b2h2n23c4f16d32g2 causal=1 token_eta=nan@2 last_eta=nan@50",
