@@ -20,7 +20,9 @@
 #include "harness/result.h"
 #include "harness/safetensors.h"
 
-/* What correct runs read beyond the thresholds on data that these were not made for: see the manual, CALIBRATION. */
+/* Beyond the thresholds on data that these were not made for.  2.9 is the most that 3,500 cases of the contract with
+ * stochastic rounding needed (tests/mutants/fault.c with seed=3 and 4; campaign seeds 93 and 94), which is noisier than
+ * what a correct kernel computes; five times that, rounded up to a power of two. */
 #define FUZZ_SLACK 16.0
 
 struct fuzz_lab {

@@ -88,12 +88,12 @@ int64_t fuzz_screen_finite(const struct fuzz_outputs *o, enum ttt_tensor t)
     return -1;
 }
 
-/* Is the contract's output nowhere near the end of the range? */
-static int is_far_from_overflow(const struct ttt_buffer *contract)
+/* Are all finite elements nowhere near the end of the range? */
+static int is_far_from_overflow(const struct ttt_buffer *b)
 {
     double most = 0;
-    for (int64_t i = 0; i < contract->elements; i++) {
-        const double x = fabs(ttt_buffer_get(contract, i));
+    for (int64_t i = 0; i < b->elements && b->data; i++) {
+        const double x = fabs(ttt_buffer_get(b, i));
         most = isfinite(x) && x > most ? x : most;
     }
     return most <= ldexp((double)FLT_MAX, -20);
@@ -103,7 +103,9 @@ int64_t fuzz_screen_settled(const struct fuzz_outputs *o, enum ttt_tensor t, con
                             int count)
 {
     const struct ttt_buffer *k = &o->k->buffer[t], *contract = &o->contract->buffer[t];
-    const int far = is_far_from_overflow(contract);
+    int far = is_far_from_overflow(contract);
+    for (enum ttt_tensor input = 0; input < TTT_XQW; input++)
+        far &= is_far_from_overflow(&o->contract->buffer[input]);
     for (int64_t i = 0; i < k->elements; i++) {
         const double r = ttt_buffer_get(&o->truth->buffer[t], i);
         const int finite = isfinite(ttt_buffer_get(contract, i)) != 0;
