@@ -5,7 +5,8 @@
 emulated = tests/gpu/emulated
 emulated_headers = \
 	$(emulated)/machine.h $(emulated)/state.h \
-	$(emulated)/cuda/cuda.h $(emulated)/cuda/cuda_bf16.h $(emulated)/cuda/cuda_fp16.h $(emulated)/cuda/cuda_runtime.h
+	$(emulated)/cuda/cuda.h $(emulated)/cuda/cuda_bf16.h $(emulated)/cuda/cuda_fp16.h $(emulated)/cuda/cuda_runtime.h \
+	$(emulated)/cuda/cuda_runtime_api.h
 emulated_twins = \
 	$(emulated)/ptx/barrier.cuh $(emulated)/ptx/copy.cuh $(emulated)/ptx/device.cuh $(emulated)/ptx/math.cuh \
 	$(emulated)/ptx/wgmma.cuh
@@ -17,13 +18,14 @@ emulated_translated = \
 	tests/gpu/forward.cu tests/gpu/refusals.cu tests/gpu/rooms.cu $(emulated)/faults.cu $(emulated)/small.cu
 EXTRA_DIST += \
 	$(emulated_headers) $(emulated_twins) $(emulated_sources) $(emulated)/faults.cu $(emulated)/small.cu \
-	$(emulated)/translate.awk \
+	$(emulated)/candidate.cc \
+	$(emulated)/translate.awk $(emulated)/translate.sh \
 	tests/gpu/check-emulated.sh
 
 if HAVE_CXX17
 emulated_programs = \
 	tests/gpu/emulated-accuracy tests/gpu/emulated-faults tests/gpu/emulated-forward tests/gpu/emulated-refusals \
-	tests/gpu/emulated-rooms tests/gpu/emulated-small
+	tests/gpu/emulated-rooms tests/gpu/emulated-small tests/gpu/emulated.so
 check_DATA = $(emulated_programs)
 TESTS += tests/gpu/check-emulated.sh
 CLEANFILES += $(emulated_programs) $(emulated)/*.o
@@ -32,17 +34,13 @@ mostlyclean-local:
 
 emulated_tree = $(emulated)/tree
 emulated_compile = $(CXX17) $(CXXFLAGS) $(SANITIZE_CFLAGS) $(OPENMP_CFLAGS) -Wall -Wextra -fno-strict-aliasing \
-	-U_FORTIFY_SOURCE -I$(top_srcdir)/include -I$(top_srcdir)/$(emulated) -I$(top_srcdir)/$(emulated)/cuda
+	-fPIC -U_FORTIFY_SOURCE -I$(top_srcdir)/include -I$(top_srcdir)/$(emulated) -I$(top_srcdir)/$(emulated)/cuda
 emulated_link = $(LIBTOOL) $(AM_V_lt) --tag=CXX --mode=link $(CXX) $(CXXFLAGS) $(SANITIZE_CFLAGS) $(OPENMP_CFLAGS)
 
-$(emulated_tree)/stamp: $(emulated)/translate.awk $(emulated_translated) $(emulated_twins)
+$(emulated_tree)/stamp: $(emulated)/translate.awk $(emulated)/translate.sh $(emulated_translated) $(emulated_twins)
 	$(AM_V_GEN)rm -rf $(emulated_tree) && \
-	for file in $(emulated_translated); do \
-	    case $$file in gpu/ptx/*) from=$(emulated)/ptx/$${file##*/} ;; *) from=$$file ;; esac; \
-	    $(MKDIR_P) $(emulated_tree)/$${file%/*} && \
-	    $(AWK) -v name=$(top_srcdir)/$$from -f $(top_srcdir)/$(emulated)/translate.awk $(top_srcdir)/$$from \
-	        >$(emulated_tree)/$${file%.cu}$$(case $$file in *.cu) echo .cc ;; esac) || exit 1; \
-	done && echo translated >$@
+	AWK='$(AWK)' $(SHELL) $(top_srcdir)/$(emulated)/translate.sh $(top_srcdir) $(emulated_tree) $(emulated_translated) && \
+	echo translated >$@
 
 emulated_machine = \
 	$(emulated)/barrier.o $(emulated)/copy.o $(emulated)/product.o $(emulated)/runtime.o $(emulated)/schedule.o \
@@ -63,6 +61,26 @@ $(emulated_tests): $(emulated)/test-%.o: $(emulated_tree)/stamp $(emulated_heade
 	$(AM_V_GEN)$(emulated_translate) -c $(emulated_tree)/tests/gpu/$*.cc -o $@
 $(emulated)/test-faults.o $(emulated)/test-small.o: $(emulated)/test-%.o: $(emulated_tree)/stamp $(emulated_headers)
 	$(AM_V_GEN)$(emulated_translate) -c $(emulated_tree)/$(emulated)/$*.cc -o $@
+
+# The harness's own adapter is C, and understood as C++.
+$(emulated)/candidate.o: $(emulated)/candidate.cc harness/candidate_gpu.c $(emulated_headers)
+	$(AM_V_GEN)$(emulated_translate) -fvisibility=hidden -I$(top_srcdir) -I$(top_srcdir)/harness \
+	    -c $(top_srcdir)/$(emulated)/candidate.cc -o $@
+
+# What the adapter needs of the harness; the linker drops the rest of these files.
+emulated_harness = \
+	$(emulated)/harness-buffer.o $(emulated)/harness-shapes.o $(emulated)/harness-tensor_table.o \
+	$(emulated)/harness-text.o
+$(emulated_harness): $(emulated)/harness-%.o: harness/%.c
+	@$(MKDIR_P) $(emulated)
+	$(AM_V_GEN)$(CC) $(AM_CPPFLAGS) $(CFLAGS) $(AM_CFLAGS) -std=gnu11 -fPIC -fvisibility=hidden -ffunction-sections \
+	    -c $< -o $@
+
+# The plug-in: ttt-verify --candidate tests/gpu/emulated.so
+emulated_plugin = $(emulated)/candidate.o $(emulated_harness) $(emulated_machine)
+tests/gpu/emulated.so: $(emulated_plugin) $(emulated_kernels)
+	$(AM_V_GEN)$(CXX17) $(CXXFLAGS) $(SANITIZE_CFLAGS) $(OPENMP_CFLAGS) -shared -Wl,--gc-sections -o $@ \
+	    $(emulated_plugin) $(emulated_kernels)
 
 tests/gpu/emulated-faults: $(emulated)/test-faults.o $(emulated_machine)
 	$(AM_V_GEN)$(emulated_link) -o $@ $(emulated)/test-faults.o $(emulated_machine)

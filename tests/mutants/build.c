@@ -11,10 +11,37 @@
 
 #define COMPILE_SECONDS 120
 
-/* Not ref/'s own precision units: those that a candidate links with. */
-static const char *const common[] = {"tests/mutants/candidate", "ref/shape", "ref/status", "ref/blas_kernels",
-                                     "ref/blas_threads"};
-#define COMMON (sizeof common / sizeof common[0])
+#define FOLDERS 2
+#define COMMON  5
+
+/* How a tree becomes a candidate. */
+static const struct recipe {
+    const char *tree;
+    const char *folders[FOLDERS]; /* copied and patched */
+    const char *source;           /* what of them the compiler is given */
+    const char *common[COMMON];   /* what every mutant is linked with, beside the libraries */
+} recipes[] = {
+    /* Not ref/'s own precision units: those that a candidate links with. */
+    {"ref",
+     {"ref"},
+     "ref/ref_bf16.c",
+     {"tests/mutants/candidate", "ref/shape", "ref/status", "ref/blas_kernels", "ref/blas_threads"}},
+    /* The compiler is build-emulated.sh, the rest is among the libraries. */
+    {"gpu", {"gpu", "gpu/rooms"}, "gpu", {NULL}},
+};
+
+static const struct recipe *recipe_of(const struct build *build)
+{
+    for (size_t i = 0; i < sizeof recipes / sizeof recipes[0]; i++)
+        if (strcmp(recipes[i].tree, build->tree) == 0)
+            return &recipes[i];
+    return NULL;
+}
+
+int build_knows(const struct build *build)
+{
+    return recipe_of(build) != NULL;
+}
 
 __attribute__((format(printf, 3, 4))) static int refuse(char *error, size_t error_size, const char *format, ...)
 {
@@ -40,7 +67,7 @@ static int compile(const struct build *build, const char *const *arguments, int 
 
 static void object_path(const struct build *build, size_t i, char path[PATH_TEXT])
 {
-    snprintf(path, PATH_TEXT, "%s/%s.o", build->work, strrchr(common[i], '/') + 1);
+    snprintf(path, PATH_TEXT, "%s/%s.o", build->work, strrchr(recipe_of(build)->common[i], '/') + 1);
 }
 
 int build_common(const struct build *build, char *error, size_t error_size)
@@ -48,7 +75,8 @@ int build_common(const struct build *build, char *error, size_t error_size)
     char include[PATH_TEXT], log[PATH_TEXT];
     snprintf(include, sizeof include, "-I%s/include", build->srcdir);
     snprintf(log, sizeof log, "%s/common.log", build->work);
-    for (size_t i = 0; i < COMMON; i++) {
+    const char *const *common = recipe_of(build)->common;
+    for (size_t i = 0; i < COMMON && common[i]; i++) {
         char source[PATH_TEXT], object[PATH_TEXT];
         snprintf(source, sizeof source, "%s/%s.c", build->srcdir, common[i]);
         object_path(build, i, object);
@@ -125,12 +153,12 @@ int build_check_patch(const struct build *build, const struct mutant *m, char *e
     return 0;
 }
 
-/* ref/NAME of the source tree to `folder`/ref/NAME, patched. */
-static int copy_patched(const struct build *build, const struct mutant *m, const char *name, const char *folder,
-                        size_t *edits_made, char *error, size_t error_size)
+/* PART/NAME of the source tree to `folder`/PART/NAME, patched. */
+static int copy_patched(const struct build *build, const struct mutant *m, const char *part, const char *name,
+                        const char *folder, size_t *edits_made, char *error, size_t error_size)
 {
-    char to[PATH_TEXT], file[272];
-    snprintf(file, sizeof file, "ref/%.255s", name);
+    char to[PATH_TEXT], file[288];
+    snprintf(file, sizeof file, "%.31s/%.255s", part, name);
     snprintf(to, sizeof to, "%s/%s", folder, file);
     char *text = patched(build, m, file, edits_made, error, error_size);
     if (!text)
@@ -142,27 +170,44 @@ static int copy_patched(const struct build *build, const struct mutant *m, const
 
 static int is_source(const char *name)
 {
-    const size_t n = strlen(name);
-    return n > 2 && name[n - 2] == '.' && (name[n - 1] == 'c' || name[n - 1] == 'h');
+    static const char *const endings[] = {".c", ".h", ".cu", ".cuh"};
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof endings / sizeof endings[0]; i++)
+        if (strcmp(dot, endings[i]) == 0)
+            return 1;
+    return 0;
 }
 
-static int copy_tree(const struct build *build, const struct mutant *m, const char *folder, char *error,
-                     size_t error_size)
+/* One folder of the tree, without those in it. */
+static int copy_folder(const struct build *build, const struct mutant *m, const char *part, const char *folder,
+                       size_t *edits_made, char *error, size_t error_size)
 {
     char path[PATH_TEXT];
-    size_t edits_made = 0;
     int status = 0;
-    snprintf(path, sizeof path, "%s/ref", folder);
-    if (mkdir(folder, 0777) != 0 || mkdir(path, 0777) != 0)
+    snprintf(path, sizeof path, "%s/%s", folder, part);
+    if (mkdir(path, 0777) != 0)
         return refuse(error, error_size, "%s: %s", path, strerror(errno));
-    snprintf(path, sizeof path, "%s/ref", build->srcdir);
+    snprintf(path, sizeof path, "%s/%s", build->srcdir, part);
     DIR *tree = opendir(path);
     if (!tree)
         return refuse(error, error_size, "%s: %s", path, strerror(errno));
     for (const struct dirent *entry; status == 0 && (entry = readdir(tree));)
         if (is_source(entry->d_name))
-            status = copy_patched(build, m, entry->d_name, folder, &edits_made, error, error_size);
+            status = copy_patched(build, m, part, entry->d_name, folder, edits_made, error, error_size);
     closedir(tree);
+    return status;
+}
+
+static int copy_tree(const struct build *build, const struct mutant *m, const char *folder, char *error,
+                     size_t error_size)
+{
+    const char *const *folders = recipe_of(build)->folders;
+    size_t edits_made = 0;
+    int status = 0;
+    if (mkdir(folder, 0777) != 0)
+        return refuse(error, error_size, "%s: %s", folder, strerror(errno));
+    for (int i = 0; i < FOLDERS && folders[i] && status == 0; i++)
+        status = copy_folder(build, m, folders[i], folder, &edits_made, error, error_size);
     if (status == 0 && edits_made != m->edit_count)
         return refuse(error, error_size, "the patch does not apply: an edit is of a file that is not there");
     return status;
@@ -173,10 +218,10 @@ int build_mutant(const struct build *build, const struct mutant *m, const char *
     char include[PATH_TEXT], source[PATH_TEXT], library[PATH_TEXT], log[PATH_TEXT], objects[COMMON][PATH_TEXT];
     const char *arguments[6 + COMMON] = {"-shared", include, source, "-o", library};
     snprintf(include, sizeof include, "-I%s/include", build->srcdir);
-    snprintf(source, sizeof source, "%s/ref/ref_bf16.c", folder);
+    snprintf(source, sizeof source, "%s/%s", folder, recipe_of(build)->source);
     snprintf(library, sizeof library, "%s/mutant.so", folder);
     snprintf(log, sizeof log, "%s/build.log", folder);
-    for (size_t i = 0; i < COMMON; i++) {
+    for (size_t i = 0; i < COMMON && recipe_of(build)->common[i]; i++) {
         object_path(build, i, objects[i]);
         arguments[5 + i] = objects[i];
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A mutant as a shared object: ref-bf16 from a patched copy of ref/, everything else as it is.  The source tree and the
- * build beside it are only read.
+ * A mutant as a shared object: ref-bf16 from a patched copy of ref/, or the emulated kernels from one of gpu/,
+ * everything else as it is.  The source tree and the build beside it are only read.
  */
 #ifndef TTT_MUTANTS_BUILD_H
 #define TTT_MUTANTS_BUILD_H
@@ -16,7 +16,11 @@ struct build {
     const char *work;   /* folder for everything that is made here */
     const char *cc;     /* compiler with its flags, as a shell reads them */
     const char *libs;   /* the same of the linker */
+    const char *tree;   /* the folder that the mutants are of: "ref" or "gpu" */
 };
+
+/* Is the tree one of those? */
+int build_knows(const struct build *build);
 
 /* Compile what all mutants share, to build->work.  0, or -1 with one line in `error`. */
 int build_common(const struct build *build, char *error, size_t error_size);

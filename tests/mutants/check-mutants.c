@@ -18,12 +18,13 @@ enum { EXIT_PASSED = 0, EXIT_FAILED = 1, EXIT_BAD_INPUT = 2 };
 
 static const char usage[] =
     "Usage: check-mutants --srcdir DIR --work DIR --verify PROGRAM --cc COMPILER --libs LIBRARIES --cases FILE\n"
-    "                     [--only PATTERN] [--jobs N] [--limit SECONDS] [--json FILE]\n"
-    "                     [--criteria PROGRAM] CORPUS.mutants...\n"
+    "                     [--only PATTERN] [--jobs N] [--limit SECONDS] [--json FILE] [--criteria PROGRAM]\n"
+    "                     [--tree ref|gpu] [--direction forward|backward|both] CORPUS.mutants...\n"
     "       check-mutants --patches --srcdir DIR CORPUS.mutants...      see only whether every patch applies\n"
     "       check-mutants --build --srcdir DIR --work DIR --cc COMPILER --libs LIBRARIES [--only PATTERN]\n"
     "                     CORPUS.mutants...         build only, DIR/NAME/mutant.so\n"
-    "Judge mutants of the reference.  Exit status: 0 none survived, 1 one did, or the judge is void, 2 bad input.\n";
+    "Judge mutants of the reference, or of the emulated kernels.  Exit status: 0 none survived, 1 one did, or the "
+    "judge is void, 2 bad input.\n";
 
 /* One run of the program. */
 struct session {
@@ -68,43 +69,58 @@ static int check_names(struct session *s)
     return 0;
 }
 
-static int parse(struct session *s, int argc, char **argv)
+/* Options: those that must be given (to build, those before VERIFY), other texts, and the rest. */
+enum { SRCDIR, WORK, CC, LIBS, VERIFY, CASES, REQUIRED, ONLY = REQUIRED, JSON, CRITERIA, TREE, DIRECTION, TEXTS };
+enum { JOBS = TEXTS, LIMIT, PATCHES, BUILD };
+
+static const struct option options[] = {{"srcdir", required_argument, NULL, SRCDIR},
+                                        {"work", required_argument, NULL, WORK},
+                                        {"cc", required_argument, NULL, CC},
+                                        {"libs", required_argument, NULL, LIBS},
+                                        {"verify", required_argument, NULL, VERIFY},
+                                        {"cases", required_argument, NULL, CASES},
+                                        {"only", required_argument, NULL, ONLY},
+                                        {"json", required_argument, NULL, JSON},
+                                        {"criteria", required_argument, NULL, CRITERIA},
+                                        {"tree", required_argument, NULL, TREE},
+                                        {"direction", required_argument, NULL, DIRECTION},
+                                        {"jobs", required_argument, NULL, JOBS},
+                                        {"limit", required_argument, NULL, LIMIT},
+                                        {"patches", no_argument, NULL, PATCHES},
+                                        {"build", no_argument, NULL, BUILD},
+                                        {NULL, 0, NULL, 0}};
+
+static int parse_options(struct session *s, int argc, char **argv)
 {
-    const char **const text[] = {&s->trial.build.srcdir,
-                                 &s->trial.build.work,
-                                 &s->trial.verify,
-                                 &s->trial.build.cc,
-                                 &s->trial.build.libs,
-                                 &s->cases,
-                                 &s->only,
-                                 &s->json,
-                                 &s->trial.criteria};
-    static const struct option options[] = {
-        {"srcdir", required_argument, NULL, 0},   {"work", required_argument, NULL, 1},
-        {"verify", required_argument, NULL, 2},   {"cc", required_argument, NULL, 3},
-        {"libs", required_argument, NULL, 4},     {"cases", required_argument, NULL, 5},
-        {"only", required_argument, NULL, 6},     {"json", required_argument, NULL, 7},
-        {"jobs", required_argument, NULL, 9},     {"limit", required_argument, NULL, 10},
-        {"criteria", required_argument, NULL, 8}, {"patches", no_argument, NULL, 11},
-        {"build", no_argument, NULL, 12},         {NULL, 0, NULL, 0}};
+    struct trial *t = &s->trial;
+    const char **const text[TEXTS] = {&t->build.srcdir, &t->build.work, &t->build.cc, &t->build.libs,
+                                      &t->verify,       &s->cases,      &s->only,     &s->json,
+                                      &t->criteria,     &t->build.tree, &t->direction};
     int limit = 60, option;
     s->jobs = (int)sysconf(_SC_NPROCESSORS_ONLN);
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == '?')
             return fail(s, "see the usage above");
-        if (option < 9)
+        if (option < TEXTS)
             *text[option] = optarg;
-        else if (option == 11)
+        else if (option == PATCHES)
             s->patches = 1;
-        else if (option == 12)
+        else if (option == BUILD)
             s->build = 1;
-        else if (number(s, option == 9 ? "jobs" : "limit", optarg, option == 9 ? &s->jobs : &limit) != 0)
+        else if (number(s, option == JOBS ? "jobs" : "limit", optarg, option == JOBS ? &s->jobs : &limit) != 0)
             return -1;
     }
-    s->trial.limit = (unsigned)limit;
-    for (int i = 0; i < (s->patches ? 1 : 6); i++)
-        if (!*text[i] && !(s->build && (i == 2 || i == 5)))
+    t->limit = (unsigned)limit;
+    for (int i = 0; i < (s->patches ? WORK : s->build ? VERIFY : REQUIRED); i++)
+        if (!*text[i])
             return fail(s, usage);
+    return build_knows(&t->build) ? 0 : fail(s, "--tree: 'ref' and 'gpu' are allowed");
+}
+
+static int parse(struct session *s, int argc, char **argv)
+{
+    if (parse_options(s, argc, argv) != 0)
+        return -1;
     for (int i = optind; i < argc; i++)
         if (corpus_read(&s->corpus, argv[i], s->error, sizeof s->error) != 0)
             return -1;
@@ -231,7 +247,7 @@ static int build_only(struct session *s)
 
 int main(int argc, char **argv)
 {
-    struct session s = {.count = 0};
+    struct session s = {.trial = {.direction = "both", .build = {.tree = "ref"}}};
     int status = parse(&s, argc, argv);
     if (status == 0)
         status = s.patches ? check_patches(&s) : s.build ? build_only(&s) : run(&s);

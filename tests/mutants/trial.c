@@ -40,9 +40,9 @@ static int fails_itself(struct outcome *out, const char *what, int status, const
 static int judge(const struct trial *trial, const struct batch *batch, const char *folder, struct outcome *out)
 {
     char library[PATH_TEXT], report[PATH_TEXT], log[PATH_TEXT];
-    const char *argv[9 + 2 * CASES_PER_RUN] = {trial->verify, "--quiet", "--threads", "1",
-                                               "--candidate", library,   "--json",    report};
-    int n = 8;
+    const char *argv[11 + 2 * CASES_PER_RUN] = {trial->verify, "--quiet", "--threads", "1",           "--candidate",
+                                                library,       "--json",  report,      "--direction", trial->direction};
+    int n = 10;
     for (size_t i = 0; i < batch->count; i++) {
         argv[n++] = "--case";
         argv[n++] = batch->cases[i];
@@ -86,8 +86,9 @@ static int dump(const struct trial *trial, const char *folder, const char *text,
 {
     char library[PATH_TEXT + 16];
     snprintf(library, sizeof library, "%s/mutant.so", folder);
-    const char *const argv[] = {trial->verify, "--quiet", "--threads",   "1",     "--dump", path,
-                                "--case",      text,      "--candidate", library, NULL};
+    const char *const argv[] = {trial->verify, "--quiet",        "--threads", "1",           "--dump",
+                                path,          "--case",         text,        "--candidate", library,
+                                "--direction", trial->direction, NULL};
     return process_run(argv, "/dev/null", trial->limit);
 }
 

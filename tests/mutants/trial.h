@@ -24,8 +24,9 @@ struct outcome {
 
 struct trial {
     struct build build;
-    const char *verify;   /* the judge */
-    const char *criteria; /* judge-criteria; NULL: the usual criteria are not asked */
+    const char *verify;    /* the judge */
+    const char *direction; /* what it judges: "forward", "backward" or "both" */
+    const char *criteria;  /* judge-criteria; NULL: the usual criteria are not asked */
     struct cases cases;
     unsigned limit; /* seconds for one run of the judge */
 };

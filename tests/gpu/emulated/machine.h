@@ -54,6 +54,9 @@ extern __thread Seen *self;
  * environment's TTT_EMULATED_SCHEDULE, or 1. */
 extern unsigned schedule;
 
+/* How many clusters of 4 blocks the device runs at once: 24, as an H200. */
+extern int clusters_of_4;
+
 /* The first statement of every kernel, put there by the translation. */
 void kernel_begins(unsigned x, unsigned y = 1, unsigned z = 1);
 
