@@ -34,11 +34,32 @@ __thread Seen *self;
 static constexpr size_t STACK_BYTES = SANITIZED ? 512 << 10 : 128 << 10;
 static constexpr size_t PAGE = 4096;
 
+/* Threads of a block that can run: a ring, with room for all. */
+struct Ready {
+    std::vector<Thread *> ring;
+    size_t first, count;
+
+    void add(Thread *thread)
+    {
+        ring[(first + count++) % ring.size()] = thread;
+    }
+
+    /* The one that became ready first; or number `k` from there, and the first takes its place. */
+    Thread *take(size_t k)
+    {
+        Thread *thread = ring[(first + k) % ring.size()];
+        ring[(first + k) % ring.size()] = ring[first];
+        first = (first + 1) % ring.size();
+        count--;
+        return thread;
+    }
+};
+
 /* One per thread of the host; its fibers serve cluster after cluster. */
 struct Machine {
     std::deque<Thread> fibers;
-    std::vector<Thread *> ready; /* a ring */
-    size_t ready_first, ready_count;
+    std::vector<Ready> ready; /* by rank */
+    size_t rank;              /* whose turn it is */
     Cluster *cluster;
     const std::function<void()> *kernel;
     uint64_t random;
@@ -100,35 +121,52 @@ static uint64_t random_number()
 static void make_ready(Thread *thread)
 {
     thread->reason = nullptr;
-    const size_t at = (machine.ready_first + machine.ready_count++) % machine.ready.size();
-    machine.ready[at] = thread;
+    machine.ready[(size_t)thread->block->rank].add(thread);
 }
 
-/* Lets one of what is under way arrive. */
+/* What of that is under way lands now: the first (0) that somebody waits for, or else the first; or any, at random. */
+static size_t choose_flight(const std::deque<Flight> &flights)
+{
+    if (schedule >= 2)
+        return random_number() % flights.size();
+    for (size_t k = 0; schedule == 1 && k < flights.size(); k++)
+        if (!flights[k].barrier->queue.empty())
+            return k;
+    return 0;
+}
+
 static void land_one()
 {
     std::deque<Flight> &flights = machine.cluster->flights;
-    const size_t k = schedule >= 2 ? random_number() % flights.size() : 0;
+    const size_t k = choose_flight(flights);
     const Flight flight = flights[k];
     flights[k] = flights.front();
     flights.pop_front();
     land(flight);
 }
 
-static Thread *next_ready()
+/* A rank keeps its turn as long as it has a thread that can run: others may lag behind as far as barriers let them. */
+static Ready *next_rank()
 {
     Machine &m = machine;
-    while (!m.cluster->flights.empty() &&
-           (schedule == 0 || m.ready_count == 0 || (schedule >= 2 && random_number() % 4 == 0)))
-        land_one();
-    if (m.ready_count == 0)
-        return nullptr;
     if (schedule >= 2)
-        std::swap(m.ready[m.ready_first], m.ready[(m.ready_first + random_number() % m.ready_count) % m.ready.size()]);
-    Thread *next = m.ready[m.ready_first];
-    m.ready_first = (m.ready_first + 1) % m.ready.size();
-    m.ready_count--;
-    return next;
+        m.rank = random_number() % m.ready.size();
+    for (size_t k = 0; k < m.ready.size(); k++, m.rank = (m.rank + 1) % m.ready.size())
+        if (m.ready[m.rank].count > 0)
+            return &m.ready[m.rank];
+    return nullptr;
+}
+
+static Thread *next_ready()
+{
+    std::deque<Flight> &flights = machine.cluster->flights;
+    Ready *ready = next_rank();
+    while (!flights.empty() && (schedule == 0 || !ready || (schedule >= 2 && random_number() % 4 == 0))) {
+        land_one();
+        if (!ready)
+            ready = next_rank();
+    }
+    return ready ? ready->take(schedule >= 2 ? random_number() % ready->count : 0) : nullptr;
 }
 
 /* The next thread goes on; the caller does when it is its turn again. */
@@ -306,8 +344,8 @@ static bool run_cluster(const std::function<void()> &kernel, dim3 grid, dim3 thr
     gridDim = grid;
     blockDim = threads;
     m.random = schedule * 0x9e3779b97f4a7c15u + number;
-    m.ready.assign((size_t)c.threads, nullptr);
-    m.ready_first = m.ready_count = 0;
+    m.ready.assign(size, Ready{std::vector<Thread *>((size_t)per_block), 0, 0});
+    m.rank = 0;
     for (unsigned rank = 0; rank < size; rank++) {
         make_block(c, (int)rank, per_block);
         for (int k = 0; k < per_block; k++) {
