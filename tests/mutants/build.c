@@ -15,7 +15,7 @@
 #define COMMON  5
 
 /* How a tree becomes a candidate. */
-static const struct recipe {
+static const struct build_recipe {
     const char *tree;
     const char *folders[FOLDERS]; /* copied and patched */
     const char *source;           /* what of them the compiler is given */
@@ -30,17 +30,12 @@ static const struct recipe {
     {"gpu", {"gpu", "gpu/rooms"}, "gpu", {NULL}},
 };
 
-static const struct recipe *recipe_of(const struct build *build)
+const struct build_recipe *build_recipe_of(const char *tree)
 {
     for (size_t i = 0; i < sizeof recipes / sizeof recipes[0]; i++)
-        if (strcmp(recipes[i].tree, build->tree) == 0)
+        if (strcmp(recipes[i].tree, tree) == 0)
             return &recipes[i];
     return NULL;
-}
-
-int build_knows(const struct build *build)
-{
-    return recipe_of(build) != NULL;
 }
 
 __attribute__((format(printf, 3, 4))) static int refuse(char *error, size_t error_size, const char *format, ...)
@@ -67,7 +62,7 @@ static int compile(const struct build *build, const char *const *arguments, int 
 
 static void object_path(const struct build *build, size_t i, char path[PATH_TEXT])
 {
-    snprintf(path, PATH_TEXT, "%s/%s.o", build->work, strrchr(recipe_of(build)->common[i], '/') + 1);
+    snprintf(path, PATH_TEXT, "%s/%s.o", build->work, strrchr(build->recipe->common[i], '/') + 1);
 }
 
 int build_common(const struct build *build, char *error, size_t error_size)
@@ -75,7 +70,7 @@ int build_common(const struct build *build, char *error, size_t error_size)
     char include[PATH_TEXT], log[PATH_TEXT];
     snprintf(include, sizeof include, "-I%s/include", build->srcdir);
     snprintf(log, sizeof log, "%s/common.log", build->work);
-    const char *const *common = recipe_of(build)->common;
+    const char *const *common = build->recipe->common;
     for (size_t i = 0; i < COMMON && common[i]; i++) {
         char source[PATH_TEXT], object[PATH_TEXT];
         snprintf(source, sizeof source, "%s/%s.c", build->srcdir, common[i]);
@@ -201,7 +196,7 @@ static int copy_folder(const struct build *build, const struct mutant *m, const 
 static int copy_tree(const struct build *build, const struct mutant *m, const char *folder, char *error,
                      size_t error_size)
 {
-    const char *const *folders = recipe_of(build)->folders;
+    const char *const *folders = build->recipe->folders;
     size_t edits_made = 0;
     int status = 0;
     if (mkdir(folder, 0777) != 0)
@@ -218,10 +213,10 @@ int build_mutant(const struct build *build, const struct mutant *m, const char *
     char include[PATH_TEXT], source[PATH_TEXT], library[PATH_TEXT], log[PATH_TEXT], objects[COMMON][PATH_TEXT];
     const char *arguments[6 + COMMON] = {"-shared", include, source, "-o", library};
     snprintf(include, sizeof include, "-I%s/include", build->srcdir);
-    snprintf(source, sizeof source, "%s/%s", folder, recipe_of(build)->source);
+    snprintf(source, sizeof source, "%s/%s", folder, build->recipe->source);
     snprintf(library, sizeof library, "%s/mutant.so", folder);
     snprintf(log, sizeof log, "%s/build.log", folder);
-    for (size_t i = 0; i < COMMON && recipe_of(build)->common[i]; i++) {
+    for (size_t i = 0; i < COMMON && build->recipe->common[i]; i++) {
         object_path(build, i, objects[i]);
         arguments[5 + i] = objects[i];
     }

@@ -11,16 +11,16 @@
 #define PATH_TEXT  1024
 #define ERROR_TEXT 1024
 
+/* How mutants of a folder are built: "ref" or "gpu"; NULL: of others they are not. */
+const struct build_recipe *build_recipe_of(const char *tree);
+
 struct build {
     const char *srcdir; /* top of the source tree */
     const char *work;   /* folder for everything that is made here */
     const char *cc;     /* compiler with its flags, as a shell reads them */
     const char *libs;   /* the same of the linker */
-    const char *tree;   /* the folder that the mutants are of: "ref" or "gpu" */
+    const struct build_recipe *recipe;
 };
-
-/* Is the tree one of those? */
-int build_knows(const struct build *build);
 
 /* Compile what all mutants share, to build->work.  0, or -1 with one line in `error`. */
 int build_common(const struct build *build, char *error, size_t error_size);

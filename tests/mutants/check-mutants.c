@@ -93,9 +93,10 @@ static const struct option options[] = {{"srcdir", required_argument, NULL, SRCD
 static int parse_options(struct session *s, int argc, char **argv)
 {
     struct trial *t = &s->trial;
+    const char *tree = "ref";
     const char **const text[TEXTS] = {&t->build.srcdir, &t->build.work, &t->build.cc, &t->build.libs,
                                       &t->verify,       &s->cases,      &s->only,     &s->json,
-                                      &t->criteria,     &t->build.tree, &t->direction};
+                                      &t->criteria,     &tree,          &t->direction};
     int limit = 60, option;
     s->jobs = (int)sysconf(_SC_NPROCESSORS_ONLN);
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -114,7 +115,8 @@ static int parse_options(struct session *s, int argc, char **argv)
     for (int i = 0; i < (s->patches ? WORK : s->build ? VERIFY : REQUIRED); i++)
         if (!*text[i])
             return fail(s, usage);
-    return build_knows(&t->build) ? 0 : fail(s, "--tree: 'ref' and 'gpu' are allowed");
+    t->build.recipe = build_recipe_of(tree);
+    return t->build.recipe ? 0 : fail(s, "--tree: 'ref' and 'gpu' are allowed");
 }
 
 static int parse(struct session *s, int argc, char **argv)
@@ -247,7 +249,7 @@ static int build_only(struct session *s)
 
 int main(int argc, char **argv)
 {
-    struct session s = {.trial = {.direction = "both", .build = {.tree = "ref"}}};
+    struct session s = {.trial = {.direction = "both"}};
     int status = parse(&s, argc, argv);
     if (status == 0)
         status = s.patches ? check_patches(&s) : s.build ? build_only(&s) : run(&s);

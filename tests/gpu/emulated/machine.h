@@ -49,9 +49,9 @@ struct Seen {
 struct Thread;
 extern __thread Seen *self;
 
-/* In which order threads run, and when asynchronous stores and copies land: 0: in order, at once; 1: in order, only when
- * nobody can go on without them; from 2 on: at random, by this seed.  A right kernel gives the same bits under all.  At the start the
- * environment's TTT_EMULATED_SCHEDULE, or 1. */
+/* In which order threads run, and when asynchronous stores and copies land: 0: in order, at once; 1: in order, only
+ * when nobody can go on without them; from 2 on: at random, by this seed.  A right kernel gives the same bits under
+ * all.  At the start the environment's TTT_EMULATED_SCHEDULE, or 1. */
 extern unsigned schedule;
 
 /* How many clusters of 4 blocks the device runs at once: 24, as an H200. */
