@@ -36,19 +36,27 @@ struct Place {
     int quad;  /* lane % 4: pair of columns of an accumulator within 8 */
 };
 
-template <int CS> TTT_DEVICE Place place_of_thread(int first_thread_of_role)
+template <int CS> TTT_DEVICE Place place_at(int thread)
 {
     Place at;
     at.rank = cluster_rank();
     at.sequence = (int)(blockIdx.x / CS);
-    at.thread = (int)threadIdx.x - first_thread_of_role;
+    at.thread = thread;
+    at.warpgroup = at.thread / WARPGROUP;
+    at.warp = at.thread / WARP % 4;
+    at.lane = at.thread % WARP;
+    at.group = at.lane / 4;
+    at.quad = at.lane % 4;
+    return at;
+}
+
+template <int CS> TTT_DEVICE Place place_of_thread(int first_thread_of_role)
+{
+    Place at = place_at<CS>((int)threadIdx.x - first_thread_of_role);
     /* Said by one lane for all, so that the compiler knows that these are the same in a warp. */
     const int warp = __shfl_sync(0xffffffff, at.thread / WARP, 0);
     at.warpgroup = warp / 4;
     at.warp = warp % 4;
-    at.lane = at.thread % WARP;
-    at.group = at.lane / 4;
-    at.quad = at.lane % 4;
     return at;
 }
 

@@ -70,6 +70,18 @@ TTT_DEVICE void cluster_wait()
     asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 
+/* Lets the next kernel of the stream, if it was launched so, start beside this one, once every block has said this. */
+TTT_DEVICE void grid_release()
+{
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+}
+
+/* Waits for the end of the kernel that this one was let start beside. */
+TTT_DEVICE void grid_wait()
+{
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+}
+
 /* Orders this thread's ordinary accesses to shared memory before what the tensor cores and the copy engine do next. */
 TTT_DEVICE void proxy_fence()
 {

@@ -29,6 +29,35 @@ TTT_DEVICE void tensor_copy(void *to, const CUtensorMap *map, int column, int ro
         : "memory");
 }
 
+/* Copies `bytes`, a multiple of 16, into shared memory as they lie; they count at the mbarrier. */
+TTT_DEVICE void bulk_copy(void *to, const void *global, int bytes, uint64_t *barrier)
+{
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
+                     shared_address(to)),
+                 "l"(global), "r"(bytes), "r"(shared_address(barrier))
+                 : "memory");
+}
+
+/* Copies `bytes`, a multiple of 16, from shared to global memory; one of the thread's open group of such copies. */
+TTT_DEVICE void bulk_store(void *global, const void *from, int bytes)
+{
+    asm volatile("cp.async.bulk.global.shared::cta.bulk_group [%0], [%1], %2;" ::"l"(global), "r"(shared_address(from)),
+                 "r"(bytes)
+                 : "memory");
+}
+
+/* Closes the thread's group of such copies. */
+TTT_DEVICE void bulk_store_commit()
+{
+    asm volatile("cp.async.bulk.commit_group;" ::: "memory");
+}
+
+/* Waits until all its groups have read what they copy. */
+TTT_DEVICE void bulk_store_wait()
+{
+    asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
+}
+
 /* Brings the line of this address to the L2 cache. */
 TTT_DEVICE void prefetch_l2(const void *global)
 {

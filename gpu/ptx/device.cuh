@@ -15,6 +15,15 @@
 namespace ttt_gpu
 {
 
+/* threadIdx.x, asked of the warp here and now: the assembler cannot know that it is the same as before, so addresses
+ * made of it are not kept in registers from one place to the next. */
+TTT_DEVICE int thread_now()
+{
+    int thread;
+    asm volatile("shfl.sync.idx.b32 %0, %1, %2, 31, 0xffffffff;" : "=r"(thread) : "r"(threadIdx.x), "r"(threadIdx.x));
+    return thread;
+}
+
 /* The 32-bit address of an object in this block's shared memory. */
 TTT_DEVICE uint32_t shared_address(const void *object)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Room: the tanh form of gelu and its derivative on accumulators.  Twin: `gelu` in ref/.
+ * Room: the tanh form of gelu and its derivatives on accumulators.  Twin: `gelu` in ref/.
  */
 #ifndef TTT_GPU_ROOMS_GELU_CUH
 #define TTT_GPU_ROOMS_GELU_CUH
@@ -60,6 +60,26 @@ TTT_DEVICE void multiply_slope(float (&A1)[TILE_REGISTERS], const uint32_t (&slo
         A1[2 * k] *= v.x;
         A1[2 * k + 1] *= v.y;
     }
+}
+
+/* gelu and its first two derivatives from one tanh. */
+struct GeluCurve {
+    float value, slope, bend;
+};
+
+/* With T = tanh u and P = 1 - T^2, exactly 0 at saturation, where the rest must be finite:
+ * gelu' = (1 + T + z P u') / 2,  gelu'' = P (u' + z u'' / 2 - z T u'^2), and z u'' / 2 = u' - u'(0). */
+TTT_DEVICE GeluCurve gelu_curve(float Z1)
+{
+    constexpr float CUBIC = SQRT_2_OVER_PI * GELU_CUBIC;
+    const float from_below = max_or_nan(Z1, -GELU_REACH), z = min_or_nan(from_below, GELU_REACH), zz = z * z;
+    const float T = tanh_approx(z * fmaf(CUBIC, zz, SQRT_2_OVER_PI));
+    const float P = fmaf(-T, T, 1.0f);
+    const float half = 0.5f * from_below;
+    const float u1 = fmaf(3.0f * CUBIC, zz, SQRT_2_OVER_PI);
+    const float v = 0.5f * z * u1;
+    return {fmaf(half, T, half), fmaf(v, P, fmaf(0.5f, T, 0.5f)),
+            P * fmaf(u1, fmaf(-2.0f * v, T, 2.0f), -SQRT_2_OVER_PI)};
 }
 
 } // namespace ttt_gpu

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Room: layer norm of rows that are spread over ROW_THREADS neighbouring lanes, SPAN elements each.
- * Twins: `norm_l2_grad` and the norm of `output` in ref/.
+ * Twins: `norm_l2_grad`, `norm_output` and `norm_output_backward` in ref/.
  */
 #ifndef TTT_GPU_ROOMS_NORM_CUH
 #define TTT_GPU_ROOMS_NORM_CUH
@@ -47,9 +47,28 @@ template <int SPAN> TTT_DEVICE float normalize(float (&x)[SPAN], float eps)
     return rstd;
 }
 
-/* x = a row of Z2 <- -eta gZ2.  `wt` = w (b - (V - K)), `ww` = w^2, so that a = w (w xhat + b - (V - K)). */
+/* Means over a row of several numbers at once; each x[k] is summed over this thread's SPAN elements already. */
+template <int SPAN, int COUNT> TTT_DEVICE void row_means(float (&x)[COUNT])
+{
+#pragma unroll
+    for (int lanes = 1; lanes < F / SPAN; lanes *= 2) {
+#pragma unroll
+        for (int k = 0; k < COUNT; k++)
+            x[k] += __shfl_xor_sync(0xffffffff, x[k], lanes);
+    }
+#pragma unroll
+    for (int k = 0; k < COUNT; k++)
+        x[k] *= 1.0f / F;
+}
+
+/* What a row's norm leaves for what follows: 1 / sqrt(var + eps), mean(a), mean(a xhat). */
+struct NormMeans {
+    float rstd, mean_a, mean_ax;
+};
+
+/* x = a row of Z2 <- xhat, wt = w (b - (V - K)) <- a = w (w xhat + b - (V - K)); `ww` = w^2. */
 template <int SPAN>
-TTT_DEVICE void norm_l2_grad(float (&x)[SPAN], float (&wt)[SPAN], const float (&ww)[SPAN], float eps, float eta)
+TTT_DEVICE NormMeans norm_l2_means(float (&x)[SPAN], float (&wt)[SPAN], const float (&ww)[SPAN], float eps)
 {
     const float rstd = normalize(x, eps);
     float product[SPAN];
@@ -58,17 +77,67 @@ TTT_DEVICE void norm_l2_grad(float (&x)[SPAN], float (&wt)[SPAN], const float (&
         wt[k] = fmaf(ww[k], x[k], wt[k]);
         product[k] = wt[k] * x[k];
     }
-    float mean_a = sum_of<SPAN>(wt), mean_ax = sum_of<SPAN>(product);
+    float means[2] = {sum_of<SPAN>(wt), sum_of<SPAN>(product)};
+    row_means<SPAN>(means);
+    return {rstd, means[0], means[1]};
+}
+
+/* What besides the second derivative of the inner loss needs: mean(w^2 xhat), mean(w^2 xhat^2). */
+struct NormCurvature {
+    NormMeans norm;
+    float mean_wwx, mean_wwxx;
+};
+
+/* norm_l2_means with the two more, in the same rounds of shuffles. */
+template <int SPAN>
+TTT_DEVICE NormCurvature norm_l2_curvature(float (&x)[SPAN], float (&wt)[SPAN], const float (&ww)[SPAN], float eps)
+{
+    const float rstd = normalize(x, eps);
+    float product[3][SPAN];
 #pragma unroll
-    for (int lanes = 1; lanes < F / SPAN; lanes *= 2) {
-        mean_a += __shfl_xor_sync(0xffffffff, mean_a, lanes);
-        mean_ax += __shfl_xor_sync(0xffffffff, mean_ax, lanes);
+    for (int k = 0; k < SPAN; k++) {
+        wt[k] = fmaf(ww[k], x[k], wt[k]);
+        product[0][k] = wt[k] * x[k];
+        product[1][k] = ww[k] * x[k];
+        product[2][k] = product[1][k] * x[k];
     }
-    const float scale = -eta * rstd;
-    mean_a *= 1.0f / F, mean_ax *= -1.0f / F;
+    float means[4] = {sum_of<SPAN>(wt), sum_of<SPAN>(product[0]), sum_of<SPAN>(product[1]), sum_of<SPAN>(product[2])};
+    row_means<SPAN>(means);
+    return {{rstd, means[0], means[1]}, means[2], means[3]};
+}
+
+/* A2 = -eta gZ2 = -eta rstd (a - mean(a) - xhat mean(a xhat)); A2 may be xhat. */
+template <int SPAN>
+TTT_DEVICE void norm_l2_step(float (&A2)[SPAN], const float (&xhat)[SPAN], const float (&a)[SPAN], const NormMeans &m,
+                             float eta)
+{
+    const float scale = -eta * m.rstd;
 #pragma unroll
     for (int k = 0; k < SPAN; k++)
-        x[k] = scale * (fmaf(mean_ax, x[k], wt[k]) - mean_a);
+        A2[k] = scale * (fmaf(-m.mean_ax, xhat[k], a[k]) - m.mean_a);
+}
+
+/* x = a row of Z2 <- -eta gZ2, `wt` and `ww` as in norm_l2_means. */
+template <int SPAN>
+TTT_DEVICE void norm_l2_grad(float (&x)[SPAN], float (&wt)[SPAN], const float (&ww)[SPAN], float eps, float eta)
+{
+    const NormMeans m = norm_l2_means(x, wt, ww, eps);
+    norm_l2_step(x, x, wt, m, eta);
+}
+
+/* The pull-back of the output's norm: x = xhat of a row of Z2b <- rstd (d - mean(d) - xhat mean(d xhat)), d = w dXQW.
+ */
+template <int SPAN> TTT_DEVICE void norm_output_grad(float (&x)[SPAN], const float (&d)[SPAN], float rstd)
+{
+    float product[SPAN];
+#pragma unroll
+    for (int k = 0; k < SPAN; k++)
+        product[k] = d[k] * x[k];
+    float means[2] = {sum_of<SPAN>(d), sum_of<SPAN>(product)};
+    row_means<SPAN>(means);
+#pragma unroll
+    for (int k = 0; k < SPAN; k++)
+        x[k] = rstd * (fmaf(-means[1], x[k], d[k]) - means[0]);
 }
 
 /* wt = w (b - (V - K)). */

@@ -6,6 +6,7 @@
 #define TTT_GPU_ROOMS_STORE_CUH
 
 #include "../ptx/math.cuh"
+#include "reduce.cuh"
 #include "update.cuh"
 
 namespace ttt_gpu
@@ -41,18 +42,7 @@ TTT_DEVICE void send_A2(ForwardSmem<CS> &s, const float (&x)[SPAN], int row, int
 {
     uint4 packed[SPAN / 8];
     pack_span(packed, x);
-#pragma unroll
-    for (int j = 0; j < SPAN / 8; j++) {
-        __nv_bfloat16 *here = s.A2 + row * F + ((column / 8 + j) ^ (row % 8)) * 8;
-#pragma unroll
-        for (int k = 1; k < CS; k++) {
-            const int rank = (at.rank + k) % CS;
-            store_async(cluster_address(shared_address(here), rank), packed[j],
-                        cluster_address(shared_address(&s.a2_full), rank));
-        }
-        *reinterpret_cast<uint4 *>(here) = packed[j];
-    }
-    warp_arrive(&s.a2_full, (CS - 1) * Config<CS>::ROWS * F * 2 / Config<CS>::CHAIN_WARPS, at);
+    send_row<CS, Config<CS>::CHAIN_WARPS>(s.A2, &s.a2_full, packed, row, column, at);
 }
 
 /* A thread's part of W1 and b1, and of W2 and b2, to global memory, as load_state reads them. */

@@ -8,6 +8,7 @@
 #include "../forward.h"
 #include "../roles.cuh"
 #include "../smem.cuh"
+#include "reduce.cuh"
 
 namespace ttt_gpu
 {
@@ -50,25 +51,13 @@ TTT_DEVICE void update_b1(float (&b1)[2], const float (&A1)[TILE_REGISTERS])
  */
 template <int CS> TTT_DEVICE void send_b2(ForwardSmem<CS> &s, float2 sums, int column, int now, const Place &at)
 {
-    float *here = &s.b2_parts[now][at.rank * Config<CS>::CHAIN_WARPS + at.thread / WARP][column];
-    *reinterpret_cast<float2 *>(here) = sums;
-#pragma unroll
-    for (int k = 1; k < CS; k++) {
-        const int rank = (at.rank + k) % CS;
-        store_async(cluster_address(shared_address(here), rank), sums,
-                    cluster_address(shared_address(&s.b2_full), rank));
-    }
-    warp_arrive(&s.b2_full, (CS - 1) * F * 4, at);
+    send_sums<CS, Config<CS>::CHAIN_WARPS>(s.b2_parts[now], &s.b2_full, sums, column, at);
 }
 
 /* b2 += those sums, in a fixed order. */
 template <int CS> TTT_DEVICE void update_b2(float &b2, const ForwardSmem<CS> &s, int now, const Place &at)
 {
-    float sum = 0.0f;
-#pragma unroll
-    for (int part = 0; part < Config<CS>::B2_PARTS; part++)
-        sum += s.b2_parts[now][part][at.thread];
-    b2 += sum;
+    b2 += total_of_column<Config<CS>::B2_PARTS>(s.b2_parts[now], at.thread);
 }
 
 } // namespace ttt_gpu

@@ -152,13 +152,17 @@ struct cudaPointerAttributes {
     void *devicePointer, *hostPointer;
 };
 
-enum cudaLaunchAttributeID { cudaLaunchAttributeClusterDimension = 4 };
+enum cudaLaunchAttributeID {
+    cudaLaunchAttributeClusterDimension = 4,
+    cudaLaunchAttributeProgrammaticStreamSerialization = 6 /* launches run in the order of calls all the same */
+};
 struct cudaLaunchAttribute {
     cudaLaunchAttributeID id;
     union {
         struct {
             unsigned x, y, z;
         } clusterDim;
+        int programmaticStreamSerializationAllowed;
     } val;
 };
 

@@ -56,6 +56,14 @@ TTT_DEVICE void cluster_wait()
     emulated::cluster_wait();
 }
 
+TTT_DEVICE void grid_release()
+{
+}
+
+TTT_DEVICE void grid_wait()
+{
+}
+
 TTT_DEVICE void proxy_fence()
 {
     emulated::proxy_fence();

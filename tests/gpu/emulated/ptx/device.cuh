@@ -16,7 +16,7 @@ namespace ttt_gpu
 
 TTT_DEVICE int thread_now()
 {
-    return (int)threadIdx.x;
+    return (int)emulated::shuffle(0xffffffffu, (uint32_t)threadIdx.x, (int)(threadIdx.x % 32));
 }
 
 TTT_DEVICE uint32_t shared_address(const void *object)
