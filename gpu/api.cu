@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The functions of <ttt/ttt_gpu.h>: every check, the choice of the cluster size, the launch.
+ * The functions of <ttt/ttt_gpu.h>: every check, the choice of the cluster size and of the window, the launches.
  */
+#include "backward.h"
 #include "config.h"
 #include "forward.h"
 #include "tensor_map.h"
+#include <algorithm>
 #include <cmath>
 #include <ttt/ttt_gpu.h>
 
@@ -16,12 +18,26 @@ static constexpr int64_t MAX_ROWS = INT32_MAX - (KV_STAGES + 1) * C;
 
 static constexpr uintptr_t ALIGNMENT = 16;
 
+static constexpr int64_t MAX_WINDOW = 65535; /* groups: blockIdx.y */
+
+/* Groups that a window may have in all, if the caller leaves it to us: eight for each multiprocessor. */
+static constexpr int64_t WINDOW_BLOCKS = 8 * 132;
+
+/* What a mini-batch takes in a block of replay, over what it takes in the chain: on one H200 2.25 (clusters of 2), with
+ * room for error, as one block too many is a whole wave.  It decides only how windows are cut: no bit depends on it. */
+static constexpr double REPLAY_OVER_CHAIN = 2.4;
+
 static int64_t ceil_div(int64_t a, int64_t b)
 {
     return (a - 1) / b + 1;
 }
 
 /* ---------------------------------------------------------------------------------------------- shape */
+
+static int64_t checkpoints_of(const ttt_mlp_shape *s)
+{
+    return ceil_div(ceil_div(s->seq_len, s->mini_batch_size), s->checkpoint_group_size);
+}
 
 /* Whether a product of sizes, all >= 1, fits in half of size_t. */
 static bool fits(size_t element, const int64_t *sizes, int count)
@@ -33,6 +49,7 @@ static bool fits(size_t element, const int64_t *sizes, int count)
     return true;
 }
 
+/* What forward and backward pass refuse alike. */
 static ttt_status check_shape(const ttt_mlp_shape *s, const ttt_gpu_options *options)
 {
     if (!s)
@@ -45,17 +62,16 @@ static ttt_status check_shape(const ttt_mlp_shape *s, const ttt_gpu_options *opt
         return TTT_ERROR_EPS;
     if (s->causal != 0 && s->causal != 1)
         return TTT_ERROR_FORM;
-    const int64_t checkpoints = ceil_div(ceil_div(s->seq_len, s->mini_batch_size), s->checkpoint_group_size);
     const int64_t tokens[] = {s->batch, s->heads, s->seq_len, s->head_dim};
-    const int64_t state[] = {s->batch, s->heads, checkpoints, s->head_dim, s->hidden_dim};
+    const int64_t state[] = {s->batch, s->heads, checkpoints_of(s), s->head_dim, s->hidden_dim};
     if (!fits(2, tokens, 4) || !fits(4, state, 5))
         return TTT_ERROR_OVERFLOW;
     if (s->causal || s->mini_batch_size != C || s->head_dim != F || s->hidden_dim != D || s->seq_len > MAX_ROWS ||
         s->batch * s->heads > MAX_SEQUENCES)
         return TTT_ERROR_UNSUPPORTED;
     const int cluster_size = options ? options->cluster_size : 0;
-    return cluster_size == 0 || cluster_size == 1 || cluster_size == 2 || cluster_size == 4 ? TTT_OK
-                                                                                            : TTT_ERROR_UNSUPPORTED;
+    const bool known = cluster_size == 0 || cluster_size == 1 || cluster_size == 2 || cluster_size == 4;
+    return known && (!options || options->window_groups >= 0) ? TTT_OK : TTT_ERROR_UNSUPPORTED;
 }
 
 /* ---------------------------------------------------------------------------------------------- operands */
@@ -68,7 +84,7 @@ struct Operand {
 
 /* All operands of a call; those not given are NULL. */
 struct Operands {
-    Operand list[20];
+    Operand list[27];
     int count;
 
     void add(const void *data, int64_t bytes, bool output)
@@ -98,8 +114,33 @@ static Operands forward_operands(const ttt_mlp_shape *s, const ttt_mlp_forward_a
     o.add_state(a->W1_init, a->b1_init, a->W2_init, a->b2_init, sequences, false);
     o.add(a->XQW, tokens * F * 2, true);
     o.add_state(a->W1_checkpoints, a->b1_checkpoints, a->W2_checkpoints, a->b2_checkpoints,
-                sequences * ceil_div(ceil_div(s->seq_len, C), s->checkpoint_group_size), true);
+                sequences * checkpoints_of(s), true);
     o.add_state(a->W1_last, a->b1_last, a->W2_last, a->b2_last, sequences, true);
+    o.add(workspace, (int64_t)bytes, true);
+    return o;
+}
+
+static Operands backward_operands(const ttt_mlp_shape *s, const ttt_mlp_backward_args *a, void *workspace, size_t bytes)
+{
+    Operands o = {};
+    const int64_t sequences = s->batch * s->heads, tokens = sequences * s->seq_len;
+    o.add(a->XQ, tokens * F * 2, false);
+    o.add(a->XK, tokens * F * 2, false);
+    o.add(a->XV, tokens * F * 2, false);
+    o.add(a->last_eta, tokens * 2, false);
+    o.add(a->ttt_norm_weight, s->heads * F * 4, false);
+    o.add(a->ttt_norm_bias, s->heads * F * 4, false);
+    o.add_state(a->W1_checkpoints, a->b1_checkpoints, a->W2_checkpoints, a->b2_checkpoints,
+                sequences * checkpoints_of(s), false);
+    o.add(a->grad_L_XQW, tokens * F * 2, false);
+    o.add_state(a->grad_L_W1_last, a->grad_L_b1_last, a->grad_L_W2_last, a->grad_L_b2_last, sequences, false);
+    o.add(a->grad_L_XQ, tokens * F * 2, true);
+    o.add(a->grad_L_XK, tokens * F * 2, true);
+    o.add(a->grad_L_XV, tokens * F * 2, true);
+    o.add(a->grad_L_last_eta, tokens * 2, true);
+    o.add(a->grad_L_ttt_norm_weight, s->heads * F * 4, true);
+    o.add(a->grad_L_ttt_norm_bias, s->heads * F * 4, true);
+    o.add_state(a->grad_L_W1_init, a->grad_L_b1_init, a->grad_L_W2_init, a->grad_L_b2_init, sequences, true);
     o.add(workspace, (int64_t)bytes, true);
     return o;
 }
@@ -116,6 +157,16 @@ static bool required_missing(const ttt_mlp_forward_args *a)
            !a->W1_init || !a->b1_init || !a->W2_init || !a->b2_init || !a->XQW ||
            in_part(a->W1_checkpoints, a->b1_checkpoints, a->W2_checkpoints, a->b2_checkpoints) ||
            in_part(a->W1_last, a->b1_last, a->W2_last, a->b2_last);
+}
+
+static bool required_missing(const ttt_mlp_backward_args *a)
+{
+    return !a || !a->XQ || !a->XK || !a->XV || !a->last_eta || !a->ttt_norm_weight || !a->ttt_norm_bias ||
+           !a->W1_checkpoints || !a->b1_checkpoints || !a->W2_checkpoints || !a->b2_checkpoints || !a->grad_L_XQW ||
+           in_part(a->grad_L_W1_last, a->grad_L_b1_last, a->grad_L_W2_last, a->grad_L_b2_last) || !a->grad_L_XQ ||
+           !a->grad_L_XK || !a->grad_L_XV || !a->grad_L_last_eta || !a->grad_L_ttt_norm_weight ||
+           !a->grad_L_ttt_norm_bias || !a->grad_L_W1_init || !a->grad_L_b1_init || !a->grad_L_W2_init ||
+           !a->grad_L_b2_init;
 }
 
 static bool overlap(const Operand &a, const Operand &b)
@@ -167,16 +218,20 @@ static bool operands_on_device(const Operands &o, int device)
     return true;
 }
 
-/* ---------------------------------------------------------------------------------------------- calls */
-
-/* The largest cluster of which the device runs all at once; else 2, which is no slower than one block each. */
-static cudaError_t choose_cluster_size(int *cluster_size, int sequences)
+/* The caller's cluster size, or the largest of which the device runs all at once, else 2, which is no slower than one
+ * block each; 0 if the device cannot say. */
+static int choose_cluster_size(const ttt_mlp_shape *s, const ttt_gpu_options *options,
+                               cudaError_t (*resident_clusters)(int, int *))
 {
     int clusters = 0;
-    const cudaError_t error = forward_resident_clusters(4, &clusters);
-    *cluster_size = sequences <= clusters ? 4 : 2;
-    return error;
+    if (options && options->cluster_size)
+        return options->cluster_size;
+    if (resident_clusters(4, &clusters) != cudaSuccess)
+        return 0;
+    return s->batch * s->heads <= clusters ? 4 : 2;
 }
+
+/* ---------------------------------------------------------------------------------------------- forward */
 
 static bool fill_params(ForwardParams &p, const ttt_mlp_shape *s, const ttt_mlp_forward_args *a, int cluster_size)
 {
@@ -234,14 +289,169 @@ extern "C" ttt_status ttt_gpu_mlp_forward(const ttt_mlp_shape *shape, const ttt_
     if (!device_is_hopper(&device) || !operands_on_device(operands, device))
         return TTT_ERROR_DEVICE;
 
-    const int sequences = (int)(shape->batch * shape->heads);
-    int cluster_size = options ? options->cluster_size : 0;
-    if (cluster_size == 0 && choose_cluster_size(&cluster_size, sequences) != cudaSuccess)
-        return TTT_ERROR_DEVICE;
+    const int cluster_size = choose_cluster_size(shape, options, forward_resident_clusters);
     ForwardParams p = {};
-    if (!fill_params(p, shape, args, cluster_size))
+    if (cluster_size == 0 || !fill_params(p, shape, args, cluster_size))
         return TTT_ERROR_DEVICE;
+    const int sequences = (int)(shape->batch * shape->heads);
     const cudaError_t error = cluster_size == 1 ? forward_single_launch(p, sequences, stream)
                                                 : forward_launch(p, cluster_size, sequences, stream);
     return error == cudaSuccess ? TTT_OK : TTT_ERROR_DEVICE;
+}
+
+/* ---------------------------------------------------------------------------------------------- backward */
+
+static ttt_status check_backward_shape(const ttt_mlp_shape *s, const ttt_gpu_options *options)
+{
+    const ttt_status status = check_shape(s, options);
+    return status == TTT_OK && options && options->cluster_size == 1 ? TTT_ERROR_UNSUPPORTED : status;
+}
+
+/* The workspace of a backward pass: how many groups a window has, how large it is.  Where there are two windows or
+ * more, the workspace holds two, in turns, if the caller allows for two groups. */
+struct Window {
+    int64_t groups;       /* at most this many */
+    int64_t mini_batches; /* of a group */
+    int copies;
+    size_t bytes;
+};
+
+/* False: it does not fit in size_t / 2. */
+static bool lay_out(Window *window, const ttt_mlp_shape *s, const ttt_gpu_options *options)
+{
+    const int64_t sequences = s->batch * s->heads, checkpoints = checkpoints_of(s), all = ceil_div(s->seq_len, C);
+    const int64_t allowed = options ? options->window_groups : 0, most = ceil_div(checkpoints, 2);
+    const int64_t groups = allowed == 0 ? ceil_div(WINDOW_BLOCKS, sequences) : std::max(allowed / 2, (int64_t)1);
+    window->groups = std::min({groups, most, MAX_WINDOW});
+    window->copies = window->groups < checkpoints && allowed != 1 ? 2 : 1;
+    window->mini_batches = s->checkpoint_group_size < all ? s->checkpoint_group_size : all;
+    const int64_t sizes[] = {sequences, window->groups * window->copies, window->mini_batches};
+    if (!fits(2 * sizeof(Saved), sizes, 3))
+        return false;
+    window->bytes =
+        (size_t)sequences * ((size_t)(window->copies * window->groups * window->mini_batches) * sizeof(Saved) +
+                             MAX_CLUSTER * 2 * F * sizeof(float));
+    return true;
+}
+
+static bool fill_params(BackwardParams &p, const ttt_mlp_shape *s, const ttt_mlp_backward_args *a, const Window &window,
+                        void *workspace)
+{
+    const int64_t sequences = s->batch * s->heads;
+    p.V = static_cast<const __nv_bfloat16 *>(a->XV);
+    p.last_eta = static_cast<const __nv_bfloat16 *>(a->last_eta);
+    p.ttt_norm_weight = static_cast<const float *>(a->ttt_norm_weight);
+    p.ttt_norm_bias = static_cast<const float *>(a->ttt_norm_bias);
+    p.checkpoints = {static_cast<const float *>(a->W1_checkpoints), static_cast<const float *>(a->b1_checkpoints),
+                     static_cast<const float *>(a->W2_checkpoints), static_cast<const float *>(a->b2_checkpoints)};
+    p.upstream = {static_cast<const float *>(a->grad_L_W1_last), static_cast<const float *>(a->grad_L_b1_last),
+                  static_cast<const float *>(a->grad_L_W2_last), static_cast<const float *>(a->grad_L_b2_last)};
+    p.gradient = {static_cast<float *>(a->grad_L_W1_init), static_cast<float *>(a->grad_L_b1_init),
+                  static_cast<float *>(a->grad_L_W2_init), static_cast<float *>(a->grad_L_b2_init)};
+    p.dXQ = static_cast<__nv_bfloat16 *>(a->grad_L_XQ);
+    p.dXK = static_cast<__nv_bfloat16 *>(a->grad_L_XK);
+    p.dXV = static_cast<__nv_bfloat16 *>(a->grad_L_XV);
+    p.dlast_eta = static_cast<__nv_bfloat16 *>(a->grad_L_last_eta);
+    p.dweight = static_cast<float *>(a->grad_L_ttt_norm_weight);
+    p.dbias = static_cast<float *>(a->grad_L_ttt_norm_bias);
+    p.saved = static_cast<Saved *>(workspace);
+    p.norm = reinterpret_cast<float *>(p.saved + sequences * window.copies * window.groups * window.mini_batches);
+    p.seq_len = s->seq_len;
+    p.batch = (int)s->batch;
+    p.heads = (int)s->heads;
+    p.mini_batches = (int)ceil_div(s->seq_len, C);
+    p.checkpoints_per_sequence = (int)checkpoints_of(s);
+    p.checkpoint_group_size = (int)window.mini_batches;
+    p.window_groups = (int)window.groups;
+    p.eps = (float)s->ln_eps;
+    return tensor_map_make(&p.XQ, a->XQ, sequences, s->seq_len, C) &&
+           tensor_map_make(&p.XK, a->XK, sequences, s->seq_len, C) &&
+           tensor_map_make(&p.XV, a->XV, sequences, s->seq_len, C) &&
+           tensor_map_make(&p.dXQW, a->grad_L_XQW, sequences, s->seq_len, C);
+}
+
+/* How many groups the next window shall have, of `left`: as many as keep the multiprocessors busiest.  Replay's blocks
+ * run beside the chain of the window before, of `before` groups (0: none), on the multiprocessors that it leaves, and
+ * what is not done when it ends runs in waves on all of them. */
+static int next_window(const BackwardParams &p, int left, int before, int cluster_size, int multiprocessors)
+{
+    const int64_t sequences = (int64_t)p.batch * p.heads;
+    const int64_t idle = std::max(multiprocessors - sequences * cluster_size, (int64_t)0);
+    const int64_t beside = idle * (int64_t)(before / REPLAY_OVER_CHAIN);
+    int best = 1;
+    double best_share = 0;
+    for (int groups = std::min(left, p.window_groups); groups > 0; groups--) {
+        const int64_t blocks = sequences * groups,
+                      waves = blocks > beside ? ceil_div(blocks - beside, multiprocessors) : 0;
+        const double share = (double)blocks / (double)(beside + waves * multiprocessors);
+        if (share > best_share + 0.02) { /* larger windows are fewer */
+            best_share = share;
+            best = groups;
+        }
+    }
+    return best;
+}
+
+/* Window after window, the last in time first. */
+static cudaError_t launch_windows(BackwardParams &p, const Window &window, int cluster_size, int device,
+                                  cudaStream_t stream)
+{
+    Saved *const copies[2] = {p.saved, p.saved + (window.copies - 1) * (int64_t)p.batch * p.heads * p.window_groups *
+                                                     p.checkpoint_group_size};
+    int multiprocessors = 0, number = 0;
+    cudaError_t error = cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
+    for (int end = p.checkpoints_per_sequence; end > 0 && error == cudaSuccess; end -= p.groups, number++) {
+        p.groups = next_window(p, end, p.groups, cluster_size, multiprocessors);
+        p.first_group = end - p.groups;
+        p.saved = copies[number % 2];
+        error = replay_launch(p, number > 0 && window.copies == 2, stream);
+        if (error == cudaSuccess)
+            error = chain_launch(p, cluster_size, stream);
+    }
+    return error == cudaSuccess ? norm_sums_launch(p, cluster_size, stream) : error;
+}
+
+extern "C" ttt_status ttt_gpu_mlp_backward_workspace(const ttt_mlp_shape *shape, const ttt_gpu_options *options,
+                                                     size_t *bytes)
+{
+    Window window;
+    if (!bytes)
+        return TTT_ERROR_NULL;
+    const ttt_status status = check_backward_shape(shape, options);
+    if (status != TTT_OK)
+        return status;
+    if (!lay_out(&window, shape, options))
+        return TTT_ERROR_OVERFLOW;
+    *bytes = window.bytes;
+    return TTT_OK;
+}
+
+extern "C" ttt_status ttt_gpu_mlp_backward(const ttt_mlp_shape *shape, const ttt_mlp_backward_args *args,
+                                           const ttt_gpu_options *options, void *workspace, size_t bytes,
+                                           CUstream_st *stream)
+{
+    Window window;
+    if (!shape || required_missing(args))
+        return TTT_ERROR_NULL;
+    ttt_status status = check_backward_shape(shape, options);
+    if (status != TTT_OK)
+        return status;
+    if (!lay_out(&window, shape, options))
+        return TTT_ERROR_OVERFLOW;
+    if (args->token_eta || args->grad_L_token_eta)
+        return TTT_ERROR_FORM;
+    if (!workspace || bytes < window.bytes)
+        return TTT_ERROR_WORKSPACE;
+    const Operands operands = backward_operands(shape, args, workspace, bytes);
+    status = check_operands(operands);
+    if (status != TTT_OK)
+        return status;
+    int device = 0;
+    if (!device_is_hopper(&device) || !operands_on_device(operands, device))
+        return TTT_ERROR_DEVICE;
+    const int cluster_size = choose_cluster_size(shape, options, chain_resident_clusters);
+    BackwardParams p = {};
+    if (cluster_size == 0 || !fill_params(p, shape, args, window, workspace))
+        return TTT_ERROR_DEVICE;
+    return launch_windows(p, window, cluster_size, device, stream) == cudaSuccess ? TTT_OK : TTT_ERROR_DEVICE;
 }

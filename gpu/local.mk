@@ -3,18 +3,21 @@
 # `make check-gpu`, or `make bundle` here and ttt-gpu-bundle/run.sh there.
 
 gpu_headers = \
-	gpu/config.h gpu/forward.h gpu/tensor_map.h gpu/roles.cuh gpu/smem.cuh \
+	gpu/backward.h gpu/config.h gpu/forward.h gpu/tensor_map.h gpu/roles.cuh gpu/smem.cuh \
 	gpu/ptx/barrier.cuh gpu/ptx/copy.cuh gpu/ptx/device.cuh gpu/ptx/math.cuh gpu/ptx/wgmma.cuh \
-	gpu/rooms/gelu.cuh gpu/rooms/load.cuh gpu/rooms/matmul.cuh gpu/rooms/norm.cuh gpu/rooms/piece.cuh \
-	gpu/rooms/reduce.cuh gpu/rooms/store.cuh gpu/rooms/update.cuh
-gpu_sources = gpu/api.cu gpu/forward.cu gpu/forward_single.cu gpu/peak.cu gpu/tensor_map.cu
+	gpu/rooms/gelu.cuh gpu/rooms/hessian.cuh gpu/rooms/load.cuh gpu/rooms/matmul.cuh gpu/rooms/norm.cuh \
+	gpu/rooms/piece.cuh gpu/rooms/reduce.cuh gpu/rooms/store.cuh gpu/rooms/update.cuh
+gpu_sources = \
+	gpu/api.cu gpu/chain.cu gpu/forward.cu gpu/forward_single.cu gpu/peak.cu gpu/replay.cu gpu/tensor_map.cu
 gpu_test_sources = \
-	tests/gpu/accuracy.cu tests/gpu/cases.cu tests/gpu/forward.cu tests/gpu/refusals.cu tests/gpu/rooms.cu
-EXTRA_DIST += $(gpu_headers) $(gpu_sources) $(gpu_test_sources) tests/gpu/cases.h tests/gpu/check.h \
-	tests/gpu/check-code.sh tests/gpu/plugin_gpu.c
+	tests/gpu/accuracy.cu tests/gpu/backward.cu tests/gpu/cases.cu tests/gpu/forward.cu tests/gpu/gradient-accuracy.cu \
+	tests/gpu/gradients.cu tests/gpu/refusals.cu tests/gpu/rooms.cu tests/gpu/training.cu
+gpu_test_headers = tests/gpu/cases.h tests/gpu/check.h tests/gpu/gradients.h
+EXTRA_DIST += $(gpu_headers) $(gpu_sources) $(gpu_test_sources) $(gpu_test_headers) tests/gpu/check-code.sh \
+	tests/gpu/plugin_gpu.c
 
 if HAVE_CUDA
-gpu_objects = gpu/api.o gpu/forward.o gpu/forward_single.o gpu/peak.o gpu/tensor_map.o
+gpu_objects = $(gpu_sources:.cu=.o)
 gpu_compile = $(NVCC) $(NVCCFLAGS) -std=c++17 -I$(top_srcdir)/include
 
 gpulibdir = $(libdir)
@@ -35,7 +38,9 @@ gpu/libttt_gpu.so: gpu/libttt_gpu.a
 	    -Wl,--exclude-libs,libcudart_static.a $(gpu_runtime)
 
 # Tests: those that need a GPU say so and are skipped.
-gpu_tests = tests/gpu/refusals tests/gpu/rooms tests/gpu/forward tests/gpu/accuracy
+gpu_tests = \
+	tests/gpu/refusals tests/gpu/rooms tests/gpu/forward tests/gpu/accuracy tests/gpu/backward tests/gpu/gradient-accuracy \
+	tests/gpu/training
 TESTS += tests/gpu/check-code.sh $(gpu_tests)
 CLEANFILES += $(gpu_tests) tests/gpu/*.o tests/gpu/.libs/*
 
@@ -43,8 +48,7 @@ CLEANFILES += $(gpu_tests) tests/gpu/*.o tests/gpu/.libs/*
 gpu_runtime = $(CUDA_LIBS:-lcudart=-lcudart_static) -lrt -ldl -lpthread
 gpu_link = $(LIBTOOL) $(AM_V_lt) --tag=CXX --mode=link $(CXX) $(CXXFLAGS) $(OPENMP_CFLAGS)
 
-tests/gpu/accuracy.o tests/gpu/cases.o tests/gpu/forward.o tests/gpu/refusals.o tests/gpu/rooms.o: \
-    tests/gpu/%.o: $(top_srcdir)/tests/gpu/%.cu $(top_srcdir)/tests/gpu/cases.h $(top_srcdir)/tests/gpu/check.h \
+$(gpu_test_sources:.cu=.o): tests/gpu/%.o: $(top_srcdir)/tests/gpu/%.cu $(gpu_test_headers:%=$(top_srcdir)/%) \
     $(gpu_headers)
 	@$(MKDIR_P) tests/gpu
 	$(AM_V_GEN)$(gpu_compile) -c $< -o $@
@@ -55,13 +59,18 @@ tests/gpu/refusals tests/gpu/rooms: tests/gpu/%: tests/gpu/%.o gpu/libttt_gpu.a
 tests/gpu/forward tests/gpu/accuracy: tests/gpu/%: tests/gpu/%.o tests/gpu/cases.o gpu/libttt_gpu.a ref/libttt_ref.la
 	$(AM_V_GEN)$(gpu_link) -o $@ $< tests/gpu/cases.o gpu/libttt_gpu.a ref/libttt_ref.la $(OPENBLAS_LIBS) $(gpu_runtime)
 
+tests/gpu/backward tests/gpu/gradient-accuracy tests/gpu/training: tests/gpu/%: \
+    tests/gpu/%.o tests/gpu/gradients.o tests/gpu/cases.o gpu/libttt_gpu.a ref/libttt_ref.la
+	$(AM_V_GEN)$(gpu_link) -o $@ $< tests/gpu/gradients.o tests/gpu/cases.o gpu/libttt_gpu.a ref/libttt_ref.la \
+	    $(OPENBLAS_LIBS) $(gpu_runtime)
+
 # Real shapes, from few heads to many.
-gpu_bench = --candidate gpu-bf16 --direction forward $(gpu_heads:%=--case b1h%n18112c64f64d256g16)
+gpu_bench = --candidate gpu-bf16 --direction both $(gpu_heads:%=--case b1h%n18112c64f64d256g16)
 gpu_heads = 12 48 132 528
 
 check-gpu: $(gpu_tests) ttt-bench$(EXEEXT) ttt-verify$(EXEEXT)
 	for test in $(gpu_tests); do ./$$test || exit 1; done
-	./ttt-verify --candidate gpu-bf16 --direction forward
+	./ttt-verify --candidate gpu-bf16
 	./ttt-bench $(gpu_bench)
 
 # Binaries and the libraries they need, but the driver's: copy the folder to a machine with a GPU, run run.sh there.
@@ -73,8 +82,8 @@ bundle: $(gpu_tests) ttt-bench$(EXEEXT) ttt-verify$(EXEEXT)
 	        grep -E 'libttt|openblas|gomp|gfortran|quadmath|jansson' | xargs -r -I{} cp -L {} ttt-gpu-bundle/lib/ || exit 1; \
 	done
 	printf '%s\n' '#!/bin/sh' 'cd "$$(dirname "$$0")" || exit 1' 'export LD_LIBRARY_PATH="$$PWD/lib"' \
-	    'for test in refusals rooms forward accuracy; do ./$$test || exit 1; done' \
-	    './ttt-verify --candidate gpu-bf16 --direction forward || exit 1' \
+	    'for test in $(gpu_tests:tests/gpu/%=%); do ./$$test || exit 1; done' \
+	    './ttt-verify --candidate gpu-bf16 || exit 1' \
 	    './ttt-bench $(gpu_bench)' >ttt-gpu-bundle/run.sh
 	chmod +x ttt-gpu-bundle/run.sh
 endif

@@ -7,7 +7,8 @@
  * What is served (anything else is refused with TTT_ERROR_UNSUPPORTED):
  *
  *   pass      form         C   F   D    B, H, N, G                              eps
- *   forward   non-causal   64  64  256  any >= 1; B H <= 2^29, N <= 2^31 - 257  any >= 0 (used as a float)
+ *   forward,  non-causal   64  64  256  any >= 1; B H <= 2^29, N <= 2^31 - 257  any >= 0 (used as a float)
+ *   backward
  *
  * Every function here
  *   - takes DEVICE pointers of the current device, aligned to 16 bytes, in the shapes and types of <ttt/ttt_mlp.h>;
@@ -16,7 +17,8 @@
  *     environment; calls may be captured into a CUDA graph, and are replayed with the pointers they were captured with;
  *   - is thread-safe, and may run in several streams at once, with a workspace and outputs for each;
  *   - gives bitwise the same results on every run of the same build and cluster size.  A cluster size of 0 lets the
- *     number of heads and the device choose; fix it where results must not depend on B H.
+ *     number of heads and the device choose; fix it where results must not depend on B H.  No bit depends on the
+ *     workspace.
  *
  * ROUNDING POINTS beyond the precision contract of <ttt/ttt_mlp.h>, by name (<ttt/ttt_ref.h> models them); by cluster
  * size 1: eta, tanh, slope; 2 and 4: eta, exchange, tanh:
@@ -29,6 +31,14 @@
  *   tanh       gelu and gelu' use the hardware's tanh, whose relative error is up to 2^-11 and which is exactly +-1
  *              for large arguments.
  *   slope      gelu' waits for the gradient it multiplies in IEEE half precision.
+ *
+ * and in the backward pass, which recomputes with `eta` and `tanh` as above, Z2 without `exchange`:
+ *
+ *   eta        A1 = -eta gZ1, A2 = -eta gZ2 are the operands of F3 and B5-B10 too.
+ *   xhat       normalize(Z2) is kept in IEEE half precision between the recomputation and the chain.
+ *   gelu1      gelu'(Z1) is IEEE half precision where it multiplies gX2, dX2b and dX2.
+ *   dWout      what the output of a mini-batch adds to dW1' and dW2' (B2, B3) is rounded to bfloat16.
+ *   exchange   dgZ2 / -eta and dXK are summed over thread blocks from parts rounded to bfloat16.
  *
  * NON-FINITE VALUES are those of the contract: a non-finite input in a mini-batch leaves earlier outputs, and every
  * other (batch, head), bitwise unchanged; gelu reaches its limits and never makes a NaN of an infinity.
@@ -46,8 +56,11 @@ extern "C" {
 struct CUstream_st; /* what cudaStream_t and CUstream point to */
 
 struct ttt_gpu_options {
-    int cluster_size; /* thread blocks that share a (batch, head): 1, 2 or 4 (few heads); 0 = the largest of 4 and 2 of
-                         which the device runs all B H at once, else 2 */
+    int cluster_size; /* thread blocks that share a (batch, head): 1 (forward only), 2 or 4 (few heads); 0 = the largest
+                         of 4 and 2 of which the device runs all B H at once, else 2 */
+    int window_groups; /* backward: checkpoint groups of each (batch, head) whose recomputation is held at once: 1 is
+                          the least workspace, more are faster (half are computed while the other half is used) up to
+                          all; 0 = two thousand in all (5 GB with G = 16), or all */
 };
 
 /* Bytes of workspace that a forward pass of this shape needs: [out] *bytes; today 0.
@@ -71,6 +84,19 @@ enum ttt_status ttt_gpu_mlp_forward_workspace(const struct ttt_mlp_shape *shape,
 enum ttt_status ttt_gpu_mlp_forward(const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
                                     const struct ttt_gpu_options *options, void *workspace, size_t bytes,
                                     struct CUstream_st *stream);
+
+/* Bytes of workspace that a backward pass of this shape needs with these options: [out] *bytes; about 151 KB for each
+ * (batch, head) and mini-batch of a window.  Errors as above. */
+enum ttt_status ttt_gpu_mlp_backward_workspace(const struct ttt_mlp_shape *shape, const struct ttt_gpu_options *options,
+                                               size_t *bytes);
+
+/* The backward pass: all ten gradients, from the checkpoints that a forward pass with the same G has left.  The
+ * upstream gradient of the last state is optional, all four or none; token_eta and grad_L_token_eta must be NULL.
+ * Arguments, refusals and their order as above; the workspace is that of the query with the same options.  Outputs need
+ * no clearing.  Enqueues two kernels for each window, and one. */
+enum ttt_status ttt_gpu_mlp_backward(const struct ttt_mlp_shape *shape, const struct ttt_mlp_backward_args *args,
+                                     const struct ttt_gpu_options *options, void *workspace, size_t bytes,
+                                     struct CUstream_st *stream);
 
 /* The measure of the device, to hold a pass against: enqueues bfloat16 products that keep the tensor cores of all its
  * SMs busy for about 10 ms.  [out] *flops: multiplications and additions in them.  TTT_ERROR_NULL, _DEVICE. */

@@ -10,29 +10,30 @@ fail() {
     failed=1
 }
 
-for log in gpu/api.ptxas gpu/forward.ptxas gpu/forward_single.ptxas gpu/peak.ptxas gpu/tensor_map.ptxas; do
+for log in gpu/api.ptxas gpu/chain.ptxas gpu/forward.ptxas gpu/forward_single.ptxas gpu/peak.ptxas gpu/replay.ptxas \
+    gpu/tensor_map.ptxas; do
     [ -f "$log" ] || { echo "SKIPPED: $log is missing: the GPU part was not built"; exit 77; }
     grep -E 'C75[0-9]+' "$log" >&2 && fail "$log: serialised products"
     grep -E 'bytes stack frame|spill' "$log" |
         grep -v '^ *0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads$' >&2 &&
         fail "$log: spills or local memory"
 done
-[ "$(grep -c 'Compiling entry function.*forward_kernel' gpu/forward.ptxas)" -eq 2 ] ||
-    fail "gpu/forward.ptxas: two kernels expected"
-[ "$(grep -c 'Compiling entry function.*forward_single_kernel' gpu/forward_single.ptxas)" -eq 1 ] ||
-    fail "gpu/forward_single.ptxas: one kernel expected"
-
-# NVCC's own folder holds the disassembler, where it is installed.
-cuobjdump=$(command -v cuobjdump || echo "$(dirname "$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)")/cuobjdump")
-if [ -x "$cuobjdump" ]; then
-    for object in gpu/forward.o gpu/forward_single.o; do
-        code=$("$cuobjdump" -sass $object)
-        for instruction in HGMMA UTMALDG $([ $object = gpu/forward.o ] && echo STAS); do
-            printf '%s\n' "$code" | grep -q "$instruction" || fail "$object: no $instruction"
-        done
-        printf '%s\n' "$code" | grep -E '[^A-Z](LDL|STL)[^A-Z]' >&2 && fail "$object: local memory"
+# FILE KERNELS INSTRUCTION...: what must be there.
+while read -r file kernels instructions; do
+    [ "$(grep -c 'Compiling entry function.*_kernel' "gpu/$file.ptxas")" -eq "$kernels" ] ||
+        fail "gpu/$file.ptxas: $kernels kernels expected"
+    # NVCC's own folder holds the disassembler, where it is installed.
+    cuobjdump=$(command -v cuobjdump || echo "$(dirname "$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)")/cuobjdump")
+    [ -x "$cuobjdump" ] || { echo "SKIPPED: the machine code of $file, for want of cuobjdump"; continue; }
+    code=$("$cuobjdump" -sass "gpu/$file.o")
+    for instruction in $instructions; do
+        printf '%s\n' "$code" | grep -q "$instruction" || fail "gpu/$file.o: no $instruction"
     done
-else
-    echo "SKIPPED: the machine code, for want of cuobjdump"
-fi
+    printf '%s\n' "$code" | grep -E '[^A-Z](LDL|STL)[^A-Z]' >&2 && fail "gpu/$file.o: local memory"
+done <<EOF
+forward 2 HGMMA UTMALDG STAS
+forward_single 1 HGMMA UTMALDG
+replay 1 HGMMA UTMALDG UBLKCP
+chain 3 HGMMA UTMALDG UBLKCP STAS
+EOF
 exit $failed

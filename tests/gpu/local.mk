@@ -14,8 +14,7 @@ emulated_sources = \
 	$(emulated)/barrier.cc $(emulated)/copy.cc $(emulated)/product.cc $(emulated)/runtime.cc $(emulated)/schedule.cc \
 	$(emulated)/warp.cc
 emulated_translated = \
-	$(gpu_headers) $(gpu_sources) tests/gpu/cases.h tests/gpu/check.h tests/gpu/accuracy.cu tests/gpu/cases.cu \
-	tests/gpu/forward.cu tests/gpu/refusals.cu tests/gpu/rooms.cu $(emulated)/faults.cu $(emulated)/small.cu
+	$(gpu_headers) $(gpu_sources) $(gpu_test_headers) $(gpu_test_sources) $(emulated)/faults.cu $(emulated)/small.cu
 EXTRA_DIST += \
 	$(emulated_headers) $(emulated_twins) $(emulated_sources) $(emulated)/faults.cu $(emulated)/small.cu \
 	$(emulated)/candidate.cc \
@@ -24,8 +23,9 @@ EXTRA_DIST += \
 
 if HAVE_CXX17
 emulated_programs = \
-	tests/gpu/emulated-accuracy tests/gpu/emulated-faults tests/gpu/emulated-forward tests/gpu/emulated-refusals \
-	tests/gpu/emulated-rooms tests/gpu/emulated-small tests/gpu/emulated.so
+	tests/gpu/emulated-accuracy tests/gpu/emulated-backward tests/gpu/emulated-faults \
+	tests/gpu/emulated-gradient-accuracy tests/gpu/emulated-forward tests/gpu/emulated-refusals \
+	tests/gpu/emulated-rooms tests/gpu/emulated-small tests/gpu/emulated-training tests/gpu/emulated.so
 check_DATA = $(emulated_programs)
 TESTS += tests/gpu/check-emulated.sh
 CLEANFILES += $(emulated_programs) $(emulated)/*.o
@@ -52,8 +52,9 @@ $(emulated_machine): $(emulated)/%.o: $(top_srcdir)/$(emulated)/%.cc $(emulated_
 # What nvcc understands and g++ does not is no fault of the kernels: unrolling, the ABI of aligned parameters.
 emulated_kernels = $(gpu_sources:gpu/%.cu=$(emulated)/gpu-%.o)
 emulated_tests = \
-	$(emulated)/test-accuracy.o $(emulated)/test-cases.o $(emulated)/test-forward.o $(emulated)/test-refusals.o \
-	$(emulated)/test-rooms.o
+	$(emulated)/test-accuracy.o $(emulated)/test-backward.o $(emulated)/test-cases.o $(emulated)/test-forward.o \
+	$(emulated)/test-gradient-accuracy.o $(emulated)/test-gradients.o $(emulated)/test-refusals.o \
+	$(emulated)/test-rooms.o $(emulated)/test-training.o
 emulated_translate = $(emulated_compile) -Wno-unknown-pragmas -Wno-psabi -Wno-missing-field-initializers
 $(emulated_kernels): $(emulated)/gpu-%.o: $(emulated_tree)/stamp $(emulated_headers)
 	$(AM_V_GEN)$(emulated_translate) -c $(emulated_tree)/gpu/$*.cc -o $@
@@ -90,4 +91,8 @@ tests/gpu/emulated-accuracy tests/gpu/emulated-forward tests/gpu/emulated-small:
     $(emulated)/test-%.o $(emulated)/test-cases.o $(emulated_kernels) $(emulated_machine) ref/libttt_ref.la
 	$(AM_V_GEN)$(emulated_link) -o $@ $(emulated)/test-$*.o $(emulated)/test-cases.o $(emulated_kernels) \
 	    $(emulated_machine) ref/libttt_ref.la $(OPENBLAS_LIBS)
+tests/gpu/emulated-backward tests/gpu/emulated-gradient-accuracy tests/gpu/emulated-training: tests/gpu/emulated-%: \
+    $(emulated)/test-%.o $(emulated)/test-gradients.o $(emulated)/test-cases.o $(emulated_kernels) $(emulated_machine) ref/libttt_ref.la
+	$(AM_V_GEN)$(emulated_link) -o $@ $(emulated)/test-$*.o $(emulated)/test-gradients.o \
+	    $(emulated)/test-cases.o $(emulated_kernels) $(emulated_machine) ref/libttt_ref.la $(OPENBLAS_LIBS)
 endif

@@ -3,6 +3,7 @@
  * The rooms of gpu/ one by one, against the contract's formulas in double.  One block of one warpgroup each.
  */
 #include "../../gpu/rooms/gelu.cuh"
+#include "../../gpu/rooms/hessian.cuh"
 #include "../../gpu/rooms/matmul.cuh"
 #include "../../gpu/rooms/norm.cuh"
 #include "../../gpu/rooms/piece.cuh"
@@ -10,6 +11,7 @@
 #include "../../gpu/rooms/store.cuh"
 #include "../../gpu/rooms/update.cuh"
 #include "check.h"
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -70,6 +72,11 @@ static float as_bf16(float x)
     return __bfloat162float(__float2bfloat16(x));
 }
 
+static float as_f16(float x)
+{
+    return __half2float(__float2half_rn(x));
+}
+
 /* ---------------------------------------------------------------------------------------------- gelu */
 
 /* out: gelu, gelu', and gelu' in half precision. */
@@ -125,6 +132,42 @@ static void test_gelu()
     }
 }
 
+/* out: gelu, gelu', gelu'' of gelu_curve. */
+static __global__ void curve_kernel(float *out, const float *in)
+{
+    for (int k = (int)threadIdx.x; k < TILE; k += WARPGROUP) {
+        const GeluCurve curve = gelu_curve(in[k]);
+        out[k] = curve.value;
+        out[TILE + k] = curve.slope;
+        out[2 * TILE + k] = curve.bend;
+    }
+}
+
+static void test_curve()
+{
+    std::vector<float> z = normal(TILE, 2, 11);
+    const float limits[] = {0, -0.0f, 12, -12, 1e4f, -1e4f, 1e30f, -1e30f, 3e38f, -3e38f, INFINITY, -INFINITY, NAN};
+    const size_t count = sizeof limits / sizeof *limits;
+    for (size_t k = 0; k < count; k++)
+        z[k] = limits[k];
+    const std::vector<float> y = run(curve_kernel, z, 3 * TILE);
+    for (size_t k = 0; k < TILE; k++) {
+        const double x = z[k], c = 0.79788456080286535588, a = 0.044715;
+        if (std::isnan(x)) {
+            CHECK(std::isnan(y[k]) && std::isnan(y[TILE + k]) && std::isnan(y[2 * TILE + k]));
+        } else if (std::fabs(x) >= 12) {
+            CHECK(y[k] == (x > 0 ? z[k] : 0) && y[TILE + k] == (x > 0) && y[2 * TILE + k] == 0);
+        } else { /* tanh to 2^-11, times what multiplies it */
+            const double t = std::tanh(c * (x + a * x * x * x)), P = 1 - t * t, u1 = c * (1 + 3 * a * x * x);
+            const double error = 0x1p-11 * std::fabs(t) + 0x1p-22;
+            CHECK(std::fabs(y[k] - 0.5 * x * (1 + t)) <= std::fabs(x) * error);
+            CHECK(std::fabs(y[TILE + k] - 0.5 * (1 + t + x * P * u1)) <= error * (1 + 2 * std::fabs(x * u1)));
+            CHECK(std::fabs(y[2 * TILE + k] - P * (u1 + 3 * a * c * x * x - x * t * u1 * u1)) <=
+                  3 * error * (u1 + std::fabs(x) * u1 * u1));
+        }
+    }
+}
+
 /* ---------------------------------------------------------------------------------------------- norm */
 
 static constexpr int SPAN = 8; /* 16 rows of 64 on 128 threads */
@@ -176,6 +219,103 @@ static void test_norm()
             CHECK(std::fabs(y[row * 64 + f] - x[f]) < 1e-4);
             CHECK(std::fabs(y[1024 + row * 64 + f] + 0.5 * gZ2) < 1e-4 * rstd);
         }
+    }
+}
+
+/* in: Z2, t, V - K, w, b [16, 64] each (w and b the same in all rows); out: dZ2, da [16, 64], dL/deta [16]; then the
+ * output's dZ2b with Z2 as Z2b and t as dXQW. */
+static __global__ void hessian_kernel(float *out, const float *in)
+{
+    const int row = threadIdx.x / 8, column = threadIdx.x % 8 * SPAN, at = row * 64 + column;
+    float x[SPAN], a[SPAN], t[SPAN], w[SPAN], ww[SPAN], p[SPAN], y[SPAN], d[SPAN];
+    float sum[1] = {0.0f};
+    for (int k = 0; k < SPAN; k++) {
+        x[k] = y[k] = in[at + k];
+        t[k] = in[1024 + at + k];
+        w[k] = in[3072 + at + k];
+        ww[k] = w[k] * w[k];
+        a[k] = w[k] * (in[4096 + at + k] - in[2048 + at + k]);
+        d[k] = w[k] * t[k];
+        sum[0] += ww[k];
+    }
+    row_means<SPAN>(sum);
+    const NormCurvature m = norm_l2_curvature(x, a, ww, 1e-6f);
+    for (int k = 0; k < SPAN; k++)
+        p[k] = a[k] - m.norm.mean_a - m.norm.mean_ax * x[k];
+    const float deta = hessian(t, p, x, ww, {m, 0.5f}, sum[0]);
+    const float rstd = normalize(y, 1e-6f);
+    norm_output_grad(y, d, rstd);
+    for (int k = 0; k < SPAN; k++) {
+        out[at + k] = t[k];
+        out[1024 + at + k] = p[k];
+        out[2064 + at + k] = y[k];
+    }
+    if (column == 0)
+        out[2048 + row] = deta;
+}
+
+/* The pull-back of y through x -> normalize(x). */
+static void pull_back(double *out, const double *y, const double *xhat, double rstd)
+{
+    double m0 = 0, m1 = 0;
+    for (int f = 0; f < 64; f++) {
+        m0 += y[f] / 64;
+        m1 += y[f] * xhat[f] / 64;
+    }
+    for (int f = 0; f < 64; f++)
+        out[f] = rstd * (y[f] - m0 - xhat[f] * m1);
+}
+
+/* Against the composition that ref/ has: norm_l2_grad_backward, step by step. */
+static void test_hessian()
+{
+    std::vector<float> in = normal(5 * 1024, 1, 12);
+    for (size_t k = 0; k < 1024; k++) {
+        in[k] *= k < 512 ? 3e-3f : 1.0f; /* variances near eps and far above it */
+        in[3072 + k] = in[3072 + k % 64], in[4096 + k] = in[4096 + k % 64];
+    }
+    const std::vector<float> y = run(hessian_kernel, in, 3088);
+    for (size_t row = 0; row < 16; row++) {
+        const float *z = &in[row * 64], *t = z + 1024, *target = z + 2048, *w = z + 3072, *b = z + 4096;
+        double mean = 0, var = 0, x[64], a[64], g[64], y1[64], da[64], dx[64], dZ2[64], s = 0, m0 = 0, m1 = 0, mt = 0;
+        for (int f = 0; f < 64; f++)
+            mean += z[f] / 64.0;
+        for (int f = 0; f < 64; f++)
+            var += (z[f] - mean) * (z[f] - mean) / 64;
+        const double rstd = 1 / std::sqrt(var + 1e-6);
+        for (int f = 0; f < 64; f++) {
+            x[f] = (z[f] - mean) * rstd;
+            a[f] = w[f] * (w[f] * x[f] + b[f] - target[f]);
+            s += a[f] * x[f] / 64;
+        }
+        pull_back(g, a, x, rstd);
+        for (int f = 0; f < 64; f++) {
+            y1[f] = 0.5 * t[f]; /* dgZ2: eta is 0.5 */
+            m1 += rstd * y1[f] * x[f] / 64;
+            m0 += rstd * y1[f] / 64;
+            mt += y1[f] * g[f] / 64;
+        }
+        double size = 0, deta = 0;
+        for (int f = 0; f < 64; f++) {
+            const double dy = rstd * y1[f];
+            da[f] = dy - m0 - x[f] * m1;
+            dx[f] = w[f] * w[f] * da[f] - s * dy - a[f] * m1;
+            deta += t[f] * g[f];
+        }
+        pull_back(dZ2, dx, x, rstd);
+        for (int f = 0; f < 64; f++) {
+            dZ2[f] -= rstd * mt * x[f];
+            size = std::max(size, std::fabs(dZ2[f]));
+        }
+        for (size_t f = 0; f < 64; f++) {
+            CHECK(std::fabs(y[row * 64 + f] - dZ2[f]) < 1e-4 * size);
+            CHECK(std::fabs(y[1024 + row * 64 + f] - da[f]) < 1e-5 * rstd);
+            a[f] = w[f] * t[f];
+        }
+        CHECK(std::fabs(y[2048 + row] - deta) < 1e-4 * (std::fabs(deta) + rstd));
+        pull_back(dZ2, a, x, rstd);
+        for (size_t f = 0; f < 64; f++)
+            CHECK(std::fabs(y[2064 + row * 64 + f] - dZ2[f]) < 1e-4 * rstd);
     }
 }
 
@@ -268,10 +408,11 @@ static void test_sums()
 }
 
 /* in: a tile for each rank; out: rank r's share of the rows of their sum, 64 columns. */
-template <int CS> static __global__ void __cluster_dims__(CS, 1, 1) exchange_kernel(float *out, const float *in)
+template <int CS, class Part>
+static __global__ void __cluster_dims__(CS, 1, 1) exchange_kernel(float *out, const float *in)
 {
     constexpr int ROWS = C / CS, SPAN = ROWS * F / WARPGROUP;
-    __shared__ __align__(SWIZZLE_BYTES) __half parts[2][CS][ROWS * F];
+    __shared__ __align__(SWIZZLE_BYTES) Part parts[2][CS][ROWS * F];
     __shared__ uint64_t full[2];
     Place at = place();
     at.rank = cluster_rank();
@@ -283,7 +424,7 @@ template <int CS> static __global__ void __cluster_dims__(CS, 1, 1) exchange_ker
     __syncthreads();
     cluster_arrive();
     cluster_wait();
-    const Sender sender = make_sender<CS>(parts, full, 0, at);
+    const Sender<Part> sender = make_sender<CS>(parts, full, 0, at);
     const Span span = span_of_thread<SPAN>(at);
     float Z2[TILE_REGISTERS], x[SPAN];
     for (int now = 0; now < 2; now++) {
@@ -299,21 +440,22 @@ template <int CS> static __global__ void __cluster_dims__(CS, 1, 1) exchange_ker
     cluster_wait();
 }
 
-template <int CS> static void test_exchange()
+/* round: to the type of the parts, and back. */
+template <int CS, class Part> static void test_exchange(float (*round)(float))
 {
     const std::vector<float> in = normal(CS * TILE, 1, 7);
     float *device_in, *device_out;
     std::vector<float> y(2 * TILE);
     CHECK(cudaMalloc(&device_in, in.size() * 4) == cudaSuccess && cudaMalloc(&device_out, y.size() * 4) == cudaSuccess);
     CHECK(cudaMemcpy(device_in, in.data(), in.size() * 4, cudaMemcpyHostToDevice) == cudaSuccess);
-    exchange_kernel<CS><<<CS, WARPGROUP>>>(device_out, device_in);
+    exchange_kernel<CS, Part><<<CS, WARPGROUP>>>(device_out, device_in);
     CHECK(cudaMemcpy(y.data(), device_out, y.size() * 4, cudaMemcpyDeviceToHost) == cudaSuccess);
     cudaFree(device_in), cudaFree(device_out);
     for (size_t now = 0; now < 2; now++)
         for (size_t k = 0; k < TILE; k++) {
             float sum = 0;
             for (size_t rank = 0; rank < CS; rank++)
-                sum += __half2float(__float2half_rn(in[rank * TILE + k] * (float)(now + 1)));
+                sum += round(in[rank * TILE + k] * (float)(now + 1));
             CHECK(y[now * TILE + k] == sum);
         }
 }
@@ -369,11 +511,15 @@ int main()
 {
     need_hopper();
     test_gelu();
+    test_curve();
     test_norm();
+    test_hessian();
     test_matmul();
     test_sums();
-    test_exchange<2>();
-    test_exchange<4>();
+    test_exchange<2, __half>(as_f16);
+    test_exchange<4, __half>(as_f16);
+    test_exchange<2, __nv_bfloat16>(as_bf16);
+    test_exchange<4, __nv_bfloat16>(as_bf16);
     test_piece();
     return report("rooms");
 }
