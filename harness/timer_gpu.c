@@ -85,7 +85,9 @@ static enum ttt_status gpu_open(void **opaque, const struct ttt_tensors *block, 
     s->copies = calloc((size_t)*copies, sizeof *s->copies);
     if (!s->copies)
         return TTT_ERROR_MEMORY;
-    enum ttt_status status = ttt_gpu_mlp_forward_workspace(&block->c.shape, NULL, &s->workspace_bytes);
+    enum ttt_status status = direction == TTT_FORWARD
+                                 ? ttt_gpu_mlp_forward_workspace(&block->c.shape, NULL, &s->workspace_bytes)
+                                 : ttt_gpu_mlp_backward_workspace(&block->c.shape, NULL, &s->workspace_bytes);
     while (status == TTT_OK && s->count < *copies)
         status = to_device(block, &s->copies[s->count++]);
     if (status == TTT_OK && s->workspace_bytes > 0 && cudaMalloc(&s->workspace, s->workspace_bytes) != cudaSuccess)
@@ -106,17 +108,23 @@ static enum ttt_status elapsed(const struct session *s, double *seconds)
     return TTT_OK;
 }
 
+static enum ttt_status enqueue(const struct session *s, struct ttt_tensors *copy)
+{
+    const struct ttt_mlp_shape *shape = &copy->c.shape;
+    if (s->direction == TTT_FORWARD) {
+        const struct ttt_mlp_forward_args args = ttt_tensors_forward_args(copy);
+        return ttt_gpu_mlp_forward(shape, &args, NULL, s->workspace, s->workspace_bytes, NULL);
+    }
+    const struct ttt_mlp_backward_args args = ttt_tensors_backward_args(copy);
+    return ttt_gpu_mlp_backward(shape, &args, NULL, s->workspace, s->workspace_bytes, NULL);
+}
+
 static enum ttt_status gpu_passes(void *opaque, int calls, double *seconds)
 {
     struct session *s = opaque;
     enum ttt_status status = cudaEventRecord(s->begin, NULL) == cudaSuccess ? TTT_OK : TTT_ERROR_DEVICE;
-    for (int i = 0; i < calls && status == TTT_OK; i++) {
-        struct ttt_tensors *copy = &s->copies[s->next++ % s->count];
-        const struct ttt_mlp_forward_args args = ttt_tensors_forward_args(copy);
-        status = s->direction != TTT_FORWARD
-                     ? TTT_ERROR_UNSUPPORTED
-                     : ttt_gpu_mlp_forward(&copy->c.shape, &args, NULL, s->workspace, s->workspace_bytes, NULL);
-    }
+    for (int i = 0; i < calls && status == TTT_OK; i++)
+        status = enqueue(s, &s->copies[s->next++ % s->count]);
     return status == TTT_OK ? elapsed(s, seconds) : status;
 }
 
