@@ -18,7 +18,8 @@
  *
  * TIMELINE of a mini-batch: U, Z1, Bx · gelu and its derivatives -> tiles X2, A1, dB · parts of dB W2 + X2 G2 ·
  * exchange, to the row's rank · t, dZ2 · exchange, to all ranks · dX2 · dZ1 · G1, G2 · parts of dXK, whose exchange
- * ends under the next one of t.
+ * ends under the next one of t.  In clusters of 4 a second warpgroup, the side, computes Z1, Bx and gelu's curves
+ * ahead.
  */
 #include "backward.h"
 #include "roles.cuh"
