@@ -3,6 +3,9 @@
  * A plug-in sees no command line, but it could have been made for the data that everybody can name.  So it is judged
  * once more, on a small case of the same kind whose seed nobody knows beforehand: the row `hidden`, which says the
  * case.
+ *
+ * A correct kernel fails one such case in some thousands, by the thresholds of the gates: so a second one must fail
+ * too.
  */
 #ifndef TTT_HARNESS_HIDDEN_H
 #define TTT_HARNESS_HIDDEN_H
