@@ -217,11 +217,22 @@ static void read_gates(struct attempt *a, const struct ttt_result *r)
         }
 }
 
+/* Is all of the truth finite?  Where it is not, 0 times what is not finite breaks relations that hold otherwise (that a
+ * learning rate of 0 leaves the state alone, say). */
+static int truth_is_finite(const struct attempt *a)
+{
+    int finite = 1;
+    for (enum ttt_tensor t = TTT_XQW; t < TTT_TENSOR_COUNT; t++)
+        for (int64_t i = 0; i < a->truth.buffer[t].elements && a->truth.buffer[t].data && finite; i++)
+            finite = isfinite(ttt_buffer_get(&a->truth.buffer[t], i)) != 0;
+    return finite;
+}
+
 static int try_relations(struct attempt *a, const struct ttt_run *run)
 {
     struct ttt_result *r = a->lab->result;
     int fails = 0;
-    if (a->subject->gentle && ttt_relations_suit(&run->c) &&
+    if (a->subject->gentle && ttt_relations_suit(&run->c) && truth_is_finite(a) &&
         ttt_relations_run(run, a->lab->candidate, r, a->error, a->error_size) != 0)
         return -1;
     if (fuzz_poison_check(a->lab, a->subject, &a->k, a->out, &fails, a->error, a->error_size) != 0)

@@ -164,6 +164,8 @@ START_TEST(correct_candidates_pass)
         "b1h4n139c16f2d8g1 dist=strong seed=434998519 causal=1",
         "b1h1n127c64f8d32g1 eps=1e-5 dist=strong seed=735270250 causal=1 state_grads=0", /* narrow, many rows */
         "b1h2n36c12f12d129g2 eps=1e-5 seed=2645290169 state_grads=0",                    /* narrow, wide hidden layer */
+        "b1h2n4c1f64d256g3 eps=0 dist=strong seed=3456875761 W2_init=zero b2_init=zero", /* NaN times an eta of 0 */
+        "b1h2n6c2f1d4g1 eps=0",
         "b2h2n23c4f16d32g2 XQ=limit XV=inf@100",
         "b2h2n23c4f16d32g2 eps=0 XK=flat last_eta=large",
         "b2h2n23c4f16d32g2 causal=1 token_eta=nan@2 last_eta=nan@50",
