@@ -53,6 +53,16 @@ static double threshold_of(const struct ttt_calibration_cell *cell, enum ttt_ten
     return cell->runs[t] > 0 ? cell->margin[gate] * fmax((double)cell->most[t][gate], least) : (double)NAN;
 }
 
+/* Of a class of size, or, where no shape of that class has had the gate read (rows of a narrow tensor with few of
+ * them, say), the largest of all classes. */
+static double threshold_of_class(const struct ttt_calibration_cell *cells, int size, enum ttt_tensor t, int gate)
+{
+    double most = threshold_of(&cells[size], t, gate);
+    for (int other = 0; other < TTT_CLASS_COUNT && cells[size].runs[t] > 0 && !(cells[size].most[t][gate] > 0); other++)
+        most = fmax(most, threshold_of(&cells[other], t, gate));
+    return most;
+}
+
 double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_types types, const struct ttt_case *c,
                                  int any_distribution, enum ttt_tensor t, int gate, int64_t elements)
 {
@@ -60,6 +70,7 @@ double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_t
     double threshold = (double)NAN;
     for (int d = 0; d < TTT_DIST_COUNT; d++)
         if (any_distribution || c->distribution >= TTT_DIST_COUNT || d == (int)c->distribution)
-            threshold = fmax(threshold, threshold_of(&table->cells[by_types][d][ttt_class_of(&c->shape)], t, gate));
+            threshold =
+                fmax(threshold, threshold_of_class(table->cells[by_types][d], ttt_class_of(&c->shape), t, gate));
     return threshold / ttt_gate_weight(gate, elements);
 }

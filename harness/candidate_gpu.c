@@ -212,14 +212,14 @@ static size_t gpu_workspace(void *self, const struct ttt_mlp_shape *shape, enum 
 const struct ttt_candidate ttt_candidate_gpu_bf16 = {
     .abi = TTT_CANDIDATE_ABI,
     .name = "gpu-bf16",
-    .about = "Hopper kernels; rounding points beyond the contract: eta, exchange, tanh, xhat, gelu1, dWout",
-    .rounding_points = "eta+exchange+tanh+xhat+gelu1+dWout",
+    .about = "Hopper kernels: non-causal, C = F = 64, D = 256",
+    .types = TTT_TYPES_BF16,
     .forms = TTT_CAN_NON_CAUSAL,
     .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD,
-    .types = TTT_TYPES_BF16,
     .deterministic = 1,
+    .rounding_points = "eta+exchange+tanh+xhat+gelu1+dWout",
     .supports = gpu_supports,
+    .workspace = gpu_workspace,
     .forward = gpu_forward,
     .backward = gpu_backward,
-    .workspace = gpu_workspace,
 };

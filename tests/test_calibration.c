@@ -94,6 +94,16 @@ START_TEST(without_runs_there_is_no_threshold)
 }
 END_TEST
 
+START_TEST(a_gate_that_a_class_never_reads_has_the_threshold_of_the_others)
+{
+    struct ttt_calibration_cell *cells = table.cells[BFLOAT16][TTT_DIST_UNIT];
+    cells[TTT_CLASS_NARROW].most[TTT_XQW][TTT_GATE_G1] = 0;
+    cells[TTT_CLASS_LONG].most[TTT_XQW][TTT_GATE_G1] = 4;
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n17c17f5d5g1 dist=unit", 0, TTT_XQW, TTT_GATE_G1), 6);
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, TTT_GATE_G1), 1.5);
+}
+END_TEST
+
 START_TEST(few_elements_have_a_wider_threshold)
 {
     const struct ttt_case c = case_of("b1h1n64c64f16d1g1 dist=unit");
@@ -197,6 +207,7 @@ int main(void)
     tcase_add_test(tests, threshold_is_margin_times_the_largest_reading);
     tcase_add_test(tests, data_from_elsewhere_has_the_largest_of_all_distributions);
     tcase_add_test(tests, without_runs_there_is_no_threshold);
+    tcase_add_test(tests, a_gate_that_a_class_never_reads_has_the_threshold_of_the_others);
     tcase_add_test(tests, few_elements_have_a_wider_threshold);
     tcase_add_test(tests, a_mean_of_errors_may_be_that_of_independent_ones);
     tcase_add_test(tests, edited_and_stale_tables_are_refused);
