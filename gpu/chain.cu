@@ -653,7 +653,7 @@ template <int CS> static TTT_DEVICE void get_g1(State &G, const ChainSmem<CS> &s
 template <int CS> static TTT_DEVICE void run_reverse(const BackwardParams &p, ChainSmem<CS> &s)
 {
     using cfg = ChainConfig<CS>;
-    const auto here = [] { return place_at<CS>(thread_now()); };
+    const auto here = [] { return place_at<CS>(thread_by_warp()); };
     const Window window = window_of(p, here().sequence);
     State G;
     load_gradient<CS>(G, p, window, here());

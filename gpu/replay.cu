@@ -64,10 +64,10 @@ struct alignas(SWIZZLE_BYTES) ReplaySmem {
 };
 static_assert(sizeof(ReplaySmem) <= SHARED_LIMIT, "one block per SM must fit");
 
-/* Where a thread stands: its warpgroup is its rank.  Asked anew in each phase (thread_now): registers are short. */
+/* Where a thread stands: its warpgroup is its rank.  Asked anew in each phase (thread_by_warp): registers are short. */
 static TTT_DEVICE Place here()
 {
-    const int thread = thread_now();
+    const int thread = thread_by_warp();
     Place at;
     at.sequence = (int)blockIdx.x;
     at.rank = thread / WARPGROUP;

@@ -15,15 +15,6 @@
 namespace ttt_gpu
 {
 
-/* threadIdx.x, asked of the warp here and now: the assembler cannot know that it is the same as before, so addresses
- * made of it are not kept in registers from one place to the next. */
-TTT_DEVICE int thread_now()
-{
-    int thread;
-    asm volatile("shfl.sync.idx.b32 %0, %1, %2, 31, 0xffffffff;" : "=r"(thread) : "r"(threadIdx.x), "r"(threadIdx.x));
-    return thread;
-}
-
 /* The 32-bit address of an object in this block's shared memory. */
 TTT_DEVICE uint32_t shared_address(const void *object)
 {
@@ -37,6 +28,14 @@ TTT_DEVICE int thread_now()
     int thread;
     asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
     __builtin_assume(thread >= 0 && thread < 1024);
+    return thread;
+}
+
+/* The same, asked of the whole warp: the assembler, which knows that %tid never changes, cannot know that of this. */
+TTT_DEVICE int thread_by_warp()
+{
+    int thread;
+    asm volatile("shfl.sync.idx.b32 %0, %1, %2, 31, 0xffffffff;" : "=r"(thread) : "r"(threadIdx.x), "r"(threadIdx.x));
     return thread;
 }
 
