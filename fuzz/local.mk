@@ -71,6 +71,6 @@ fuzz_replay_case_SOURCES = fuzz/replay.c fuzz/target.h fuzz/target_case.c
 fuzz_replay_case_LDADD = fuzz/libttt_fuzz.la harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)
 fuzz_replay_report_SOURCES = fuzz/replay.c fuzz/target.h fuzz/target_file.c fuzz/target_report.c
 fuzz_replay_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
-fuzz_replay_report_LDADD = harness/libttt_harness.la $(JANSSON_LIBS)
+fuzz_replay_report_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS) $(JANSSON_LIBS)
 fuzz_replay_safetensors_SOURCES = fuzz/replay.c fuzz/target.h fuzz/target_file.c fuzz/target_safetensors.c
 fuzz_replay_safetensors_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)

@@ -95,13 +95,13 @@ ttt_bench_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)
 bin_PROGRAMS += ttt-report
 ttt_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 ttt_report_SOURCES = harness/merge.c harness/merge.h harness/ttt-report.c
-ttt_report_LDADD = harness/libttt_harness.la $(JANSSON_LIBS)
+ttt_report_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS) $(JANSSON_LIBS)
 
 # What correct runs read at the gates: writes the checked-in table, or judges other correct runs with it.
 EXTRA_PROGRAMS += harness/ttt-calibrate
 harness_ttt_calibrate_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 harness_ttt_calibrate_SOURCES = harness/ttt-calibrate.c
-harness_ttt_calibrate_LDADD = harness/libttt_harness.la ref/libttt_ref.la
+harness_ttt_calibrate_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)
 CLEANFILES += harness/ttt-calibrate$(EXEEXT)
 CALIBRATION_SEEDS = 1000
 

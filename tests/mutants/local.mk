@@ -19,7 +19,7 @@ EXTRA_DIST += $(mutants_corpus) tests/mutants/candidate.c tests/mutants/cases.tx
 EXTRA_PROGRAMS += tests/mutants/check-mutants
 CLEANFILES += tests/mutants/check-mutants$(EXEEXT)
 tests_mutants_check_mutants_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
-tests_mutants_check_mutants_LDADD = harness/libttt_harness.la $(JANSSON_LIBS)
+tests_mutants_check_mutants_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS) $(JANSSON_LIBS)
 tests_mutants_check_mutants_SOURCES = \
 	tests/mutants/build.c tests/mutants/build.h \
 	tests/mutants/cases.c tests/mutants/cases.h \
@@ -74,7 +74,7 @@ endif
 EXTRA_PROGRAMS += tests/mutants/power-curves tests/mutants/judge-criteria
 CLEANFILES += tests/mutants/power-curves$(EXEEXT) tests/mutants/judge-criteria$(EXEEXT) tests/mutants/fault.so
 tests_mutants_power_curves_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
-tests_mutants_power_curves_LDADD = harness/libttt_harness.la $(JANSSON_LIBS)
+tests_mutants_power_curves_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS) $(JANSSON_LIBS)
 tests_mutants_power_curves_SOURCES = \
 	tests/mutants/power-curves.c \
 	tests/mutants/process.c tests/mutants/process.h
@@ -97,7 +97,7 @@ power-curves: tests/mutants/power-curves$(EXEEXT) tests/mutants/fault.so ttt-ver
 
 # The usual criteria beside the judge, on the corpus and on correct runs: two kernels, three distributions each.
 tests_mutants_judge_criteria_CPPFLAGS = $(AM_CPPFLAGS)
-tests_mutants_judge_criteria_LDADD = harness/libttt_harness.la
+tests_mutants_judge_criteria_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)
 tests_mutants_judge_criteria_SOURCES = tests/mutants/criteria.c tests/mutants/criteria.h tests/mutants/judge-criteria.c
 CRITERIA_SEEDS = 334
 compare-criteria: tests/mutants/judge-criteria$(EXEEXT) tests/mutants/fault.so
