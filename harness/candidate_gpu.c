@@ -174,8 +174,10 @@ static enum ttt_status run(enum ttt_direction direction, const struct ttt_mlp_sh
     if (status == TTT_OK && bytes > 0 && cudaMalloc(&workspace, bytes) != cudaSuccess)
         status = TTT_ERROR_MEMORY;
     if (status == TTT_OK)
-        status = direction == TTT_FORWARD ? ttt_gpu_mlp_forward(shape, device, NULL, workspace, bytes, NULL)
-                                          : ttt_gpu_mlp_backward(shape, device, NULL, workspace, bytes, NULL);
+        status =
+            direction == TTT_FORWARD
+                ? ttt_gpu_mlp_forward(shape, (struct ttt_mlp_forward_args *)device, NULL, workspace, bytes, NULL)
+                : ttt_gpu_mlp_backward(shape, (struct ttt_mlp_backward_args *)device, NULL, workspace, bytes, NULL);
     if (status == TTT_OK && cudaDeviceSynchronize() != cudaSuccess)
         status = TTT_ERROR_DEVICE;
     if (status == TTT_OK)

@@ -47,6 +47,8 @@ class RefOptions(ctypes.Structure):
         ("threads", ctypes.c_int),
         ("exact_outputs", ctypes.c_int),
         ("stochastic_seed", ctypes.c_uint64),
+        ("points", ctypes.c_uint),
+        ("exchange_parts", ctypes.c_int),
         ("probe", ctypes.c_void_p),
         ("probe_context", ctypes.c_void_p),
     ]
