@@ -10,10 +10,16 @@ void ttt_judge_init(struct ttt_judge *j, const char judged[TTT_TENSOR_COUNT])
         j->judged[t] = judged[t];
 }
 
+static void free_groups(struct ttt_judge *j, enum ttt_tensor t)
+{
+    ttt_groups_free(&j->spread[t]);
+    ttt_groups_free(&j->values[t]);
+}
+
 void ttt_judge_free(struct ttt_judge *j)
 {
     for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
-        ttt_groups_free(&j->spread[t]);
+        free_groups(j, t);
     for (int i = 0; i < TTT_REPLICAS; i++)
         ttt_buffer_free(&j->token_eta[i]);
 }
@@ -32,9 +38,13 @@ static int is_output(enum ttt_tensor t)
 int ttt_judge_block(struct ttt_judge *j, const struct ttt_tensors *truth)
 {
     for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++) {
-        ttt_groups_free(&j->spread[t]);
-        if (is_output(t) && by_block(j, t, truth) && ttt_groups_make(&j->spread[t], t, &truth->c.shape) != 0)
+        free_groups(j, t);
+        if (!is_output(t) || !by_block(j, t, truth))
+            continue;
+        if (ttt_groups_make(&j->spread[t], t, &truth->c.shape) != 0 ||
+            ttt_groups_make(&j->values[t], t, &truth->c.shape) != 0)
             return -1;
+        ttt_groups_add_values(&j->values[t], &truth->buffer[t]);
     }
     return 0;
 }
@@ -62,29 +72,19 @@ int ttt_judge_replica(struct ttt_judge *j, int i, const struct ttt_tensors *repl
 }
 
 /* Note how far the replicas of one tensor disagree. */
-static int note_disagreement(struct ttt_judge *j, enum ttt_tensor t, const struct ttt_groups *spread,
-                             const struct ttt_buffer *truth, const struct ttt_mlp_shape *shape)
+static void note_disagreement(struct ttt_judge *j, enum ttt_tensor t, const struct ttt_groups *spread,
+                              const struct ttt_groups *values)
 {
-    struct ttt_groups values;
-    const int status = ttt_groups_make(&values, t, shape);
-    if (status == 0) {
-        ttt_groups_add_values(&values, truth);
-        j->disagreement[t] =
-            ttt_gates_larger(j->disagreement[t], ttt_gates_disagreement(spread, &values, TTT_REPLICAS));
-        j->cost_square[t] += spread->sums[TTT_LEVEL_TENSOR]->square / TTT_REPLICAS;
-        j->truth_square[t] += values.sums[TTT_LEVEL_TENSOR]->square;
-    }
-    ttt_groups_free(&values);
-    return status;
+    j->disagreement[t] = ttt_gates_larger(j->disagreement[t], ttt_gates_disagreement(spread, values, TTT_REPLICAS));
+    j->cost_square[t] += spread->sums[TTT_LEVEL_TENSOR]->square / TTT_REPLICAS;
+    j->truth_square[t] += values->sums[TTT_LEVEL_TENSOR]->square;
 }
 
-int ttt_judge_settle(struct ttt_judge *j, const struct ttt_tensors *truth)
+void ttt_judge_settle(struct ttt_judge *j, const struct ttt_tensors *truth)
 {
     for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
-        if (is_output(t) && by_block(j, t, truth) &&
-            note_disagreement(j, t, &j->spread[t], &truth->buffer[t], &truth->c.shape) != 0)
-            return -1;
-    return 0;
+        if (is_output(t) && by_block(j, t, truth))
+            note_disagreement(j, t, &j->spread[t], &j->values[t]);
 }
 
 /* The heads of a block's reading become those of the case. */
@@ -98,56 +98,87 @@ static void merge(struct ttt_reading *to, const struct ttt_reading *from, const 
     }
 }
 
-/* Errors of a tensor of a block: to be read below the level of the tensor (`readings` not NULL), and its sums. */
-static int read_tensor(enum ttt_tensor t, const struct ttt_mlp_shape *shape, struct ttt_cost *cost,
-                       const struct ttt_buffer *k, const struct ttt_buffer *r, enum ttt_dtype dtype,
-                       struct ttt_reading *readings, struct ttt_total *total)
-{
+/* One tensor of a block: its errors and what they must cost. */
+struct reading {
+    enum ttt_tensor t;
+    const struct ttt_mlp_shape *shape; /* of the block */
+    const struct ttt_buffer *k, *r;
+    enum ttt_dtype dtype; /* of k */
     struct ttt_groups error;
-    int status = ttt_groups_make(&error, t, shape);
-    if (ttt_groups_make(&cost->rounding, t, shape) != 0)
-        status = -1;
-    if (status == 0) {
-        ttt_groups_add(&error, k, r);
-        ttt_groups_add_rounding(&cost->rounding, r, dtype);
-        ttt_total_add(total, &error, cost);
-        if (readings)
-            ttt_gates_read(&error, cost, readings);
-    }
-    ttt_groups_free(&error);
-    ttt_groups_free(&cost->rounding);
-    return status;
+    struct ttt_cost cost;
+};
+
+static int reading_make(struct reading *reading, struct ttt_total *total)
+{
+    if (ttt_groups_make(&reading->error, reading->t, reading->shape) != 0 ||
+        ttt_groups_make(&reading->cost.rounding, reading->t, reading->shape) != 0)
+        return -1;
+    ttt_groups_add(&reading->error, reading->k, reading->r);
+    ttt_groups_add_rounding(&reading->cost.rounding, reading->r, reading->dtype);
+    ttt_total_add(total, &reading->error, &reading->cost);
+    return 0;
+}
+
+static void reading_free(struct reading *reading)
+{
+    ttt_groups_free(&reading->error);
+    ttt_groups_free(&reading->cost.rounding);
 }
 
 int ttt_judge_read(const struct ttt_judge *j, const struct ttt_tensors *k, const struct ttt_tensors *truth,
                    unsigned roles, struct ttt_judgement *judgement)
 {
-    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++) {
+    const struct ttt_part part = {truth->head0, truth->c.shape.heads, truth->heads_total};
+    int status = 0;
+    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT && status == 0; t++) {
         struct ttt_reading readings[TTT_GATES];
         if (!(roles & 1u << ttt_tensor_info[t].role) || !is_output(t) || !by_block(j, t, truth))
             continue;
-        struct ttt_cost cost = {.spread = j->spread[t], .replicas = TTT_REPLICAS, .scale = ttt_gates_scale(k->types)};
-        if (read_tensor(t, &truth->c.shape, &cost, &k->buffer[t], &truth->buffer[t], k->buffer[t].dtype, readings,
-                        &judgement->total[t]) != 0)
-            return -1;
-        merge(judgement->readings[t], readings, truth);
+        struct reading reading = {
+            .t = t,
+            .shape = &truth->c.shape,
+            .k = &k->buffer[t],
+            .r = &truth->buffer[t],
+            .dtype = k->buffer[t].dtype,
+            .cost = {.spread = j->spread[t], .replicas = TTT_REPLICAS, .scale = ttt_gates_scale(k->types)},
+        };
+        status = reading_make(&reading, &judgement->total[t]);
+        if (status == 0) {
+            ttt_gates_read(&reading.error, &reading.cost, readings);
+            merge(judgement->readings[t], readings, truth);
+            ttt_profile_add(&judgement->profile[t], &reading.error, &reading.cost, &j->values[t], &part);
+        }
+        reading_free(&reading);
     }
-    return 0;
+    return status;
 }
 
 static int finish_token_eta(struct ttt_judge *j, const struct ttt_tally *tally, const struct ttt_mlp_shape *shape,
                             enum ttt_types types, struct ttt_total *total)
 {
     const enum ttt_tensor t = TTT_GRAD_TOKEN_ETA;
-    struct ttt_cost cost = {.replicas = TTT_REPLICAS, .scale = ttt_gates_scale(types)};
-    int status = ttt_groups_make(&cost.spread, t, shape);
+    struct reading reading = {
+        .t = t,
+        .shape = shape,
+        .k = &tally->sum_k,
+        .r = &tally->sum_r,
+        .dtype = tally->sum_dtype,
+        .cost = {.replicas = TTT_REPLICAS, .scale = ttt_gates_scale(types)},
+    };
+    struct ttt_groups values, *spread = &reading.cost.spread;
+    int status = ttt_groups_make(spread, t, shape);
+    if (ttt_groups_make(&values, t, shape) != 0)
+        status = -1;
     for (int i = 0; i < TTT_REPLICAS && status == 0; i++)
-        ttt_groups_add(&cost.spread, &j->token_eta[i], &tally->sum_r);
-    if (status == 0)
-        status = note_disagreement(j, t, &cost.spread, &tally->sum_r, shape);
-    if (status == 0)
-        status = read_tensor(t, shape, &cost, &tally->sum_k, &tally->sum_r, tally->sum_dtype, NULL, total);
-    ttt_groups_free(&cost.spread);
+        ttt_groups_add(spread, &j->token_eta[i], &tally->sum_r);
+    if (status == 0) {
+        ttt_groups_add_values(&values, &tally->sum_r);
+        note_disagreement(j, t, spread, &values);
+        status = reading_make(&reading, total);
+    }
+    reading_free(&reading);
+    ttt_groups_free(spread);
+    ttt_groups_free(&values);
     return status;
 }
 

@@ -10,14 +10,16 @@
 #define TTT_HARNESS_JUDGE_H
 
 #include "gates.h"
+#include "profile.h"
 #include "tally.h"
 
 enum { TTT_REPLICAS = 8 };
 
 struct ttt_judge {
     char judged[TTT_TENSOR_COUNT];
-    struct ttt_groups spread[TTT_TENSOR_COUNT]; /* of this block */
-    double disagreement[TTT_TENSOR_COUNT];      /* of the replicas with the truth, the worst head so far */
+    struct ttt_groups spread[TTT_TENSOR_COUNT]; /* of this block: the replicas' errors, and the truth itself */
+    struct ttt_groups values[TTT_TENSOR_COUNT];
+    double disagreement[TTT_TENSOR_COUNT]; /* of the replicas with the truth, the worst head so far */
     double cost_square[TTT_TENSOR_COUNT], truth_square[TTT_TENSOR_COUNT]; /* sums over the blocks */
     struct ttt_buffer token_eta[TTT_REPLICAS]; /* grad_L_token_eta of each replica, summed over the blocks */
 };
@@ -26,6 +28,7 @@ struct ttt_judge {
 struct ttt_judgement {
     struct ttt_reading readings[TTT_TENSOR_COUNT][TTT_GATES];
     struct ttt_total total[TTT_TENSOR_COUNT]; /* the tensor as a whole is read after the last block */
+    struct ttt_profile profile[TTT_TENSOR_COUNT];
 };
 
 /* `judged`: the tensors of which both the truth and outputs are there.  Free with ttt_judge_free. */
@@ -38,8 +41,8 @@ int ttt_judge_block(struct ttt_judge *j, const struct ttt_tensors *truth);
 /* Outputs of replica i, whose token tensors are float.  0, or -1 when memory cannot be had. */
 int ttt_judge_replica(struct ttt_judge *j, int i, const struct ttt_tensors *replica, const struct ttt_tensors *truth);
 
-/* After the last replica of the block.  0, or -1 when memory cannot be had. */
-int ttt_judge_settle(struct ttt_judge *j, const struct ttt_tensors *truth);
+/* After the last replica of the block. */
+void ttt_judge_settle(struct ttt_judge *j, const struct ttt_tensors *truth);
 
 /* Read outputs `k` of the roles (bit mask) against the replicas.  0, or -1 when memory cannot be had. */
 int ttt_judge_read(const struct ttt_judge *j, const struct ttt_tensors *k, const struct ttt_tensors *truth,

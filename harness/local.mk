@@ -40,6 +40,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/output.c harness/output.h \
 	harness/peak.c harness/peak.h \
 	harness/plugin.c harness/plugin.h \
+	harness/profile.c harness/profile.h \
 	harness/progress.c harness/progress.h \
 	harness/red_zone.c harness/red_zone.h \
 	harness/relations.c harness/relations.h \

@@ -12,6 +12,7 @@ struct block {
     int64_t n;      /* elements, the rest up to a multiple of LANES is 0 */
     int64_t offset; /* index of the first in the whole tensor */
     double k[BLOCK], r[BLOCK], d[BLOCK];
+    double ulps[BLOCK]; /* |k - r| / ulp(r) */
 };
 
 void ttt_metrics_init(struct ttt_metrics *m)
@@ -90,6 +91,7 @@ static void set_aside(struct ttt_metrics *m, struct block *b)
             m->worst_r = b->r[i];
         }
         b->k[i] = b->r[i] = 0;
+        m->ulps[0]--; /* where it will be counted as equal */
     }
 }
 
@@ -114,6 +116,7 @@ static double add_differences(struct ttt_metrics *m, struct block *b, enum ttt_d
             const double d = b->k[i + j] - b->r[i + j];
             const double size = fabs(d), ulps = size / (magnitude(b->r[i + j], min_normal) * epsilon);
             b->d[i + j] = d;
+            b->ulps[i + j] = ulps;
             error[j] += d;
             max_abs[j] = size > max_abs[j] ? size : max_abs[j];
             max_ulp[j] = ulps > max_ulp[j] ? ulps : max_ulp[j];
@@ -121,6 +124,17 @@ static double add_differences(struct ttt_metrics *m, struct block *b, enum ttt_d
     sum_add(&m->error, lanes_total(error));
     m->max_ulp = fmax(m->max_ulp, lanes_max(max_ulp));
     return lanes_max(max_abs);
+}
+
+/* The exponent of a double is the number of its bin. */
+static void count_ulps(struct ttt_metrics *m, const struct block *b)
+{
+    for (int64_t i = 0; i < b->n; i++) {
+        uint64_t bits;
+        memcpy(&bits, &b->ulps[i], sizeof bits);
+        const int64_t bin = (int64_t)(bits >> 52) - 1023 - TTT_METRICS_ULP_FIRST + 1;
+        m->ulps[bin < 0 ? 0 : bin < TTT_METRICS_ULP_BINS ? bin : TTT_METRICS_ULP_BINS - 1]++;
+    }
 }
 
 /* Returns max |r|. */
@@ -145,6 +159,7 @@ static void add_block(struct ttt_metrics *m, struct block *b, enum ttt_dtype dty
     for (int64_t i = b->n; i % LANES; i++)
         b->k[i] = b->r[i] = 0;
     const double max_error = add_differences(m, b, dtype);
+    count_ulps(m, b);
     sum_sq_add(&m->sq_error, b->d, b->n, max_error);
     sum_sq_add(&m->sq_truth, b->r, b->n, add_truth(m, b));
     if (!(max_error > m->max_abs))

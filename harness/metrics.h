@@ -21,6 +21,10 @@ struct ttt_sum_sq {
     struct ttt_sum scale[3];
 };
 
+/* Elements counted by |k - r| in ulp: bin 0 has those below 2^TTT_METRICS_ULP_FIRST, bin i those below
+ * 2^(TTT_METRICS_ULP_FIRST + i), the last bin all others. */
+enum { TTT_METRICS_ULP_FIRST = -8, TTT_METRICS_ULP_BINS = 48 };
+
 struct ttt_metrics {
     int64_t elements;                     /* seen, finite or not */
     int64_t non_finite;                   /* positions where both are not finite, of the same kind */
@@ -31,6 +35,7 @@ struct ttt_metrics {
     int64_t worst;                        /* index of max_abs, or of the first mismatch; -1 while there is none */
     double worst_k, worst_r;
     double max_ulp; /* max |k - r| / ulp(r), ulp of k's dtype (normal range floor, so denormals count 1 each) */
+    int64_t ulps[TTT_METRICS_ULP_BINS]; /* positions where both are finite */
 };
 
 void ttt_metrics_init(struct ttt_metrics *m);

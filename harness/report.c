@@ -3,18 +3,59 @@
 #include "json.h"
 #include "verdict.h"
 #include <inttypes.h>
+#include <stdlib.h>
 
 static json_t *gate_json(const struct ttt_gate *g, enum ttt_tensor t, const struct ttt_mlp_shape *shape)
 {
-    json_t *gate =
-        json_pack("{s:s, s:s, s:o, s:o, s:s}", "name", g->name, "verdict", ttt_verdict_name[g->verdict], "value",
-                  ttt_json_number(g->value), "bound", ttt_json_number(g->bound), "formula", g->formula);
+    json_t *gate = json_pack("{s:s, s:s, s:o, s:o}", "name", g->name, "verdict", ttt_verdict_name[g->verdict], "value",
+                             ttt_json_number(g->value), "bound", ttt_json_number(g->bound));
     if (g->place.elements > 0) {
         char place[TTT_DETAIL_TEXT];
         ttt_group_place(t, shape, &g->place, place);
         json_object_set_new(gate, "place", json_string(place));
     }
     return gate;
+}
+
+/* From the first bin that holds something to the last. */
+static json_t *histogram_json(const struct ttt_metrics *m)
+{
+    int first = 0, end = TTT_METRICS_ULP_BINS;
+    while (first < end && m->ulps[first] == 0)
+        first++;
+    while (end > first && m->ulps[end - 1] == 0)
+        end--;
+    json_t *counts = json_array();
+    for (int i = first; i < end; i++)
+        json_array_append_new(counts, json_integer((json_int_t)m->ulps[i]));
+    return json_pack("{s:i, s:o}", "first", TTT_METRICS_ULP_FIRST + first, "counts", counts);
+}
+
+/* Numbers that are drawn and not judged: three digits do. */
+static json_t *drawn(double x)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.2e", x);
+    return ttt_json_number(strtod(text, NULL));
+}
+
+static json_t *along_json(const struct ttt_tensor_result *t)
+{
+    json_t *error = json_array(), *cost = json_array();
+    for (int i = 0; i < t->columns; i++) {
+        json_array_append_new(error, drawn((double)t->along_error[i]));
+        json_array_append_new(cost, drawn((double)t->along_cost[i]));
+    }
+    return json_pack("{s:o, s:o}", "error", error, "cost", cost);
+}
+
+static json_t *map_json(const struct ttt_map *map)
+{
+    json_t *values = json_array();
+    for (int i = 0; i < map->rows * map->columns; i++)
+        json_array_append_new(values, drawn((double)map->values[i]));
+    return json_pack("{s:i, s:i, s:I, s:I, s:o}", "rows", map->rows, "columns", map->columns, "height",
+                     (json_int_t)map->height, "width", (json_int_t)map->width, "values", values);
 }
 
 static json_t *tensor_json(const struct ttt_tensor_result *t, const struct ttt_mlp_shape *shape)
@@ -38,6 +79,9 @@ static json_t *tensor_json(const struct ttt_tensor_result *t, const struct ttt_m
     json_object_set_new(tensor, "rounding", ttt_json_number(t->rounding));
     json_object_set_new(tensor, "ill_conditioned", json_boolean(t->ill_conditioned));
     json_object_set_new(tensor, "gates", gates);
+    json_object_set_new(tensor, "ulp_histogram", histogram_json(&t->metrics));
+    if (t->columns > 1)
+        json_object_set_new(tensor, "along", along_json(t));
     return tensor;
 }
 
@@ -69,6 +113,11 @@ static json_t *result_json(const struct ttt_result *r)
     json_t *tensors = json_array();
     for (int i = 0; i < r->tensor_count; i++)
         json_array_append_new(tensors, tensor_json(&r->tensors[i], &r->c.shape));
+    for (int i = 0; i < r->tensor_count && r->heads.rows > 0; i++)
+        if (r->tensors[i].tensor == r->mapped) {
+            json_object_set_new(json_array_get(tensors, (size_t)i), "heads", map_json(&r->heads));
+            json_object_set_new(json_array_get(tensors, (size_t)i), "tile", map_json(&r->tile));
+        }
     json_t *object = json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o}", "case", case_text, "inputs_hash", hash,
                                "candidate", ttt_json_text(r->candidate), "direction", ttt_direction_name[r->directions],
                                "verdict", ttt_verdict_name[r->verdict], "tensors", tensors, "checks", checks_json(r),

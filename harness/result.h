@@ -7,6 +7,7 @@
 
 #include "gates.h"
 #include "metrics.h"
+#include "profile.h"
 #include "shapes.h"
 #include "tensors.h"
 
@@ -48,6 +49,8 @@ struct ttt_tensor_result {
     int ill_conditioned;
     int gate_count;
     struct ttt_gate gates[TTT_RESULT_GATES];
+    int columns; /* of token tensors: parts of the sequence; in each the error, and what it must cost, over the truth */
+    float along_error[TTT_PROFILE_ALONG], along_cost[TTT_PROFILE_ALONG];
 };
 
 /* A check that is not a number of one tensor: status, memory, determinism, an exact relation. */
@@ -73,9 +76,11 @@ struct ttt_result {
     unsigned char blind[TTT_TENSOR_COUNT]; /* inputs that this data cannot see (vacuity.h) */
     int one_mini_batch;                    /* the updated state is never read */
     char diagnosis[TTT_DIAGNOSIS_TEXT];    /* what the outputs fit better than the contract (diagnosis.h), or "" */
-    double seconds;                        /* inside the candidate, first runs only */
-    char *file;                            /* where the inputs came from; NULL: generated */
-    char *repeat;                          /* the command that does this again */
+    enum ttt_tensor mapped;                /* the worst tensor: where its error is; no rows: nothing was judged */
+    struct ttt_map heads, tile;
+    double seconds; /* inside the candidate, first runs only */
+    char *file;     /* where the inputs came from; NULL: generated */
+    char *repeat;   /* the command that does this again */
 };
 
 /* The check of this name, added as a PASS where it is not there yet. */

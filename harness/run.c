@@ -7,6 +7,7 @@
 #include "tier0.h"
 #include "vacuity.h"
 #include "verdict.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,7 +248,8 @@ static int replicas_block(struct stage *s, struct ttt_tensors *k, const struct t
         if (ttt_judge_replica(&s->judge, i, k, truth) != 0)
             return fail(s, out_of_memory);
     }
-    return ttt_judge_settle(&s->judge, truth) == 0 ? 0 : fail(s, out_of_memory);
+    ttt_judge_settle(&s->judge, truth);
+    return 0;
 }
 
 /* A case. */
@@ -340,6 +342,31 @@ static void write_tensor(const struct stage *s, const struct lane *lane, enum tt
     }
 }
 
+static void keep_along(struct ttt_tensor_result *t, const struct ttt_profile *profile)
+{
+    t->columns = ttt_profile_columns(profile);
+    for (int i = 0; i < t->columns; i++) {
+        const struct ttt_cell *cell = &profile->along[i];
+        t->along_error[i] = cell->error == 0 ? 0 : (float)sqrt(cell->error / cell->truth);
+        t->along_cost[i] = cell->cost == 0 ? 0 : (float)sqrt(cell->cost / cell->truth);
+    }
+}
+
+/* Where the errors are: in the worst tensor, and of token tensors along the sequence. */
+static void keep_profiles(const struct lane *lane)
+{
+    struct ttt_result *r = lane->result;
+    const struct ttt_tensor_result *worst = ttt_result_worst(r);
+    if (!worst)
+        return;
+    r->mapped = worst->tensor;
+    ttt_profile_map_heads(&lane->judgement.profile[worst->tensor], &r->heads);
+    ttt_profile_map_tile(&lane->judgement.profile[worst->tensor], &r->tile);
+    for (int i = 0; i < r->tensor_count; i++)
+        if (ttt_tensor_info[r->tensors[i].tensor].token)
+            keep_along(&r->tensors[i], &lane->judgement.profile[r->tensors[i].tensor]);
+}
+
 static int stage_finish(struct stage *s)
 {
     for (int i = 0; i < s->lane_count; i++) {
@@ -357,6 +384,7 @@ static int stage_finish(struct stage *s)
             if (ttt_tensor_present(t, &r->c) && output_roles(r->directions) & 1u << ttt_tensor_info[t].role)
                 write_tensor(s, lane, t, &r->tensors[r->tensor_count++]);
         r->verdict = ttt_verdict_result(r);
+        keep_profiles(lane);
     }
     return 0;
 }

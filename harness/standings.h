@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Where each candidate stands after all runs of ttt-verify that were loaded: what its worst readings are, tensor by
+ * tensor.  Everything points into the loaded reports.
+ */
+#ifndef TTT_HARNESS_STANDINGS_H
+#define TTT_HARNESS_STANDINGS_H
+
+#include "load.h"
+#include "result.h"
+
+enum { TTT_ULP_BINS = TTT_METRICS_ULP_BINS };
+
+/* The reading nearest to its bound, or farthest beyond it. */
+struct ttt_extreme {
+    double share; /* value / bound; infinite for a check that failed */
+    const json_t *result, *tensor, *gate;
+    const json_t *check; /* instead of tensor and gate */
+};
+
+struct ttt_standing {
+    const char *candidate;
+    size_t by_verdict[TTT_VERDICT_COUNT];
+    struct ttt_extreme worst;
+    struct ttt_extreme tensors[TTT_TENSOR_COUNT];
+    size_t present[TTT_TENSOR_COUNT], blind[TTT_TENSOR_COUNT]; /* judged cases with this operand; that cannot see it */
+    double largest_ulp[TTT_TENSOR_COUNT], bias[TTT_TENSOR_COUNT]; /* the bias of largest magnitude */
+    double ulps[TTT_TENSOR_COUNT][TTT_ULP_BINS];                  /* elements, as metrics.h counts them */
+};
+
+struct ttt_standings {
+    struct ttt_standing *list; /* those that failed first, then by name's first appearance */
+    size_t count;
+    size_t results;
+};
+
+/* 0, or -1 when memory cannot be had; free with ttt_standings_free either way. */
+int ttt_standings_make(struct ttt_standings *s, const struct ttt_loaded *loaded, size_t count);
+void ttt_standings_free(struct ttt_standings *s);
+
+/* The worst reading of one result (no tensor, gate or check: nothing was judged). */
+struct ttt_extreme ttt_standings_worst(const json_t *result);
+
+/* Is this one worse? */
+int ttt_extreme_is_worse(const struct ttt_extreme *a, const struct ttt_extreme *than);
+
+/* Inputs that no judged case of the candidate can see though some have them: how many, and whether `t` is one. */
+int ttt_standing_unseen(const struct ttt_standing *s, enum ttt_tensor t);
+
+#endif
