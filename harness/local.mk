@@ -95,7 +95,22 @@ ttt_bench_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)
 
 bin_PROGRAMS += ttt-report
 ttt_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
-ttt_report_SOURCES = harness/merge.c harness/merge.h harness/ttt-report.c
+ttt_report_SOURCES = \
+	harness/load.c harness/load.h \
+	harness/merge.c harness/merge.h \
+	harness/page.c harness/page.h \
+	harness/page_cases.c \
+	harness/page_judge.c \
+	harness/page_speed.c \
+	harness/page_tensors.c \
+	harness/page_verdict.c \
+	harness/plots.c harness/plots.h \
+	harness/render.c harness/render.h \
+	harness/standings.c harness/standings.h \
+	harness/template.c harness/template.h \
+	harness/templates.h \
+	harness/ttt-report.c
+nodist_ttt_report_SOURCES = reports/templates.c
 ttt_report_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS) $(JANSSON_LIBS)
 
 # What correct runs read at the gates: writes the checked-in table, or judges other correct runs with it.

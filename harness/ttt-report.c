@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "merge.h"
+#include "render.h"
 #include "text.h"
 #include <stdio.h>
 #include <string.h>
@@ -15,9 +16,11 @@ static const char help[] =
     "Usage: ttt-report SUBCOMMAND [OPTION]... REPORT.json...\n"
     "Work with the JSON reports of the other programs.\n"
     "\n"
+    "  render             a page, its Markdown twin, a summary and a picture of reports of any kind\n"
     "  merge              the reports of the ranks of a ttt-fuzz campaign as one, and what is missing\n"
     "\n"
-    "  --json FILE        write the result as JSON\n"
+    "  --output DIR       of render: the folder for the files\n"
+    "  --json FILE        of merge: write the result as JSON\n"
     "  --quiet            print nothing\n"
     "  --help, --version\n"
     "\n"
@@ -26,7 +29,7 @@ static const char help[] =
 static const struct {
     const char *name;
     int (*main)(int argc, char **argv);
-} subcommands[] = {{"merge", ttt_merge_main}};
+} subcommands[] = {{"render", ttt_render_main}, {"merge", ttt_merge_main}};
 
 static int run(int argc, char **argv)
 {
@@ -38,7 +41,7 @@ static int run(int argc, char **argv)
     for (size_t i = 0; i < sizeof subcommands / sizeof subcommands[0]; i++)
         if (strcmp(name, subcommands[i].name) == 0)
             return subcommands[i].main(argc - 1, argv + 1);
-    fprintf(stderr, "ttt-report: '%s' is not a subcommand (allowed: merge); see --help\n", TTT_QUOTE(name));
+    fprintf(stderr, "ttt-report: '%s' is not a subcommand (allowed: render, diff, merge); see --help\n", TTT_QUOTE(name));
     return EXIT_BAD_INPUT;
 }
 

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The first screen: whether to ship, what is worst, which command repeats it.
+ */
+#include "page.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What the reports together say. */
+struct tally {
+    size_t by_verdict[TTT_VERDICT_COUNT], judged;
+    size_t failed_candidates, unseen;
+    size_t unproven; /* gradients of the truth */
+    size_t findings; /* of fuzzing */
+};
+
+static void count_others(struct tally *t, const struct ttt_loaded *loaded)
+{
+    const json_t *rows = json_object_get(json_object_get(loaded->root, "gradient_proof"), "rows");
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        t->unproven += ttt_load_verdict(json_array_get(rows, i)) != TTT_PASS;
+    if (loaded->kind == TTT_KIND_FUZZ)
+        t->findings += json_array_size(json_object_get(loaded->root, "findings"));
+}
+
+static struct tally tally_of(const struct ttt_page *page)
+{
+    struct tally t = {.judged = 0};
+    for (size_t i = 0; i < page->standings.count; i++) {
+        const struct ttt_standing *s = &page->standings.list[i];
+        for (int v = 0; v < TTT_VERDICT_COUNT; v++)
+            t.by_verdict[v] += s->by_verdict[v];
+        t.failed_candidates += s->by_verdict[TTT_FAIL] > 0;
+        for (enum ttt_tensor k = 0; k < TTT_TENSOR_COUNT; k++)
+            t.unseen += (size_t)ttt_standing_unseen(s, k);
+    }
+    t.judged = t.by_verdict[TTT_PASS] + t.by_verdict[TTT_FAIL] + t.by_verdict[TTT_VACUOUS];
+    for (size_t i = 0; i < page->count; i++)
+        count_others(&t, &page->loaded[i]);
+    return t;
+}
+
+/* "ref-f32 and ref-bf16": those that failed, or those that did not. */
+static json_t *names(const struct ttt_page *page, int failed)
+{
+    json_t *text = json_string("");
+    size_t left = 0, done = 0;
+    for (size_t i = 0; i < page->standings.count; i++)
+        left += (page->standings.list[i].by_verdict[TTT_FAIL] > 0) == failed;
+    for (size_t i = 0; i < page->standings.count; i++) {
+        const struct ttt_standing *s = &page->standings.list[i];
+        if ((s->by_verdict[TTT_FAIL] > 0) != failed)
+            continue;
+        json_t *more = json_sprintf("%s%s%s", json_string_value(text),
+                                    done == 0          ? ""
+                                    : done + 1 == left ? " and "
+                                                       : ", ",
+                                    s->candidate);
+        json_decref(text);
+        text = more;
+        done++;
+    }
+    return text;
+}
+
+/* Why, in a sentence, where no case failed. */
+static json_t *reason(const struct tally *t, const struct ttt_extreme *worst)
+{
+    if (t->unproven > 0)
+        return json_sprintf("%zu gradients of the truth itself are not proven: nothing that was judged by it counts.",
+                            t->unproven);
+    if (t->findings > 0)
+        return json_sprintf("Fuzzing found %zu faults that the suite does not have.", t->findings);
+    if (t->judged == 0)
+        return json_string("No case was judged.");
+    if (t->unseen > 0)
+        return json_sprintf(
+            "Nothing failed, but there are %zu operands that no case can see: a fault there would pass.", t->unseen);
+    json_t *share = ttt_page_share(worst->share);
+    json_t *text = json_sprintf("All %zu judged cases pass; the worst reading uses %s of its bound.", t->judged,
+                                json_string_value(share));
+    json_decref(share);
+    return text;
+}
+
+static void add_answer(struct ttt_page *page, const struct tally *t, const struct ttt_extreme *worst)
+{
+    const int bad = t->failed_candidates > 0 || t->unproven > 0 || t->findings > 0;
+    const int open = !bad && (t->judged == 0 || t->unseen > 0);
+    json_t *failed = names(page, 1), *passed = names(page, 0);
+    const char *who = json_string_value(bad && t->failed_candidates > 0 ? failed : passed);
+    json_object_set_new(page->values, "answer", json_string(bad ? "Do not ship" : open ? "Not proven" : "Ship"));
+    json_object_set_new(page->values, "answer_class", json_string(bad ? "bad" : open ? "near" : "good"));
+    json_object_set_new(page->values, "answer_who", json_string(who));
+    if (t->failed_candidates > 0)
+        json_object_set_new(page->values, "reason",
+                            json_sprintf("%zu of %zu judged cases fail.%s%s%s", t->by_verdict[TTT_FAIL], t->judged,
+                                         json_string_length(passed) > 0 ? " Nothing of " : "",
+                                         json_string_value(passed), json_string_length(passed) > 0 ? " fails." : ""));
+    else
+        json_object_set_new(page->values, "reason", reason(t, worst));
+    json_decref(failed);
+    json_decref(passed);
+}
+
+static void add_worst(struct ttt_page *page, const struct ttt_extreme *worst)
+{
+    json_t *w = json_object();
+    json_object_set_new(page->values, "worst", w);
+    json_object_set_new(w, "candidate", json_string(ttt_load_text(worst->result, "candidate")));
+    json_object_set_new(w, "case", json_string(ttt_load_text(worst->result, "case")));
+    json_object_set_new(w, "repeat", json_string(ttt_load_text(worst->result, "repeat")));
+    json_object_set_new(w, "class", json_string(ttt_page_class(worst->share)));
+    if (worst->check) {
+        json_object_set_new(w, "what", json_string(ttt_load_text(worst->check, "name")));
+        json_object_set_new(w, "detail", json_string(ttt_load_text(worst->check, "detail")));
+        return;
+    }
+    json_object_set_new(w, "what", json_string(ttt_load_text(worst->tensor, "name")));
+    json_t *value = ttt_page_reading(ttt_load_number(worst->gate, "value"));
+    json_t *bound = ttt_page_reading(ttt_load_number(worst->gate, "bound"));
+    json_t *share = ttt_page_share(worst->share), *error = ttt_page_error(ttt_load_number(worst->tensor, "rel_l2"));
+    const char *place = ttt_load_text(worst->gate, "place");
+    json_object_set_new(w, "detail",
+                        json_sprintf("%s reads %s of at most %s (%s of the bound)%s%s; relative error of the tensor %s",
+                                     ttt_load_text(worst->gate, "name"), json_string_value(value),
+                                     json_string_value(bound), json_string_value(share), *place ? " at " : "", place,
+                                     json_string_value(error)));
+    json_decref(value);
+    json_decref(bound);
+    json_decref(share);
+    json_decref(error);
+}
+
+/* Counts that are not 0. */
+static void add_counts(struct ttt_page *page, const struct tally *t)
+{
+    static const char *const word[TTT_VERDICT_COUNT] = {
+        [TTT_PASS] = "passed",
+        [TTT_FAIL] = "failed",
+        [TTT_SKIPPED] = "skipped",
+        [TTT_ILL_CONDITIONED] = "ill-conditioned",
+        [TTT_VACUOUS] = "passed, blind to some operand",
+    };
+    json_t *counts = json_array();
+    for (int v = 0; v < TTT_VERDICT_COUNT; v++)
+        if (t->by_verdict[v] > 0)
+            json_array_append_new(counts, json_pack("{s:I, s:s, s:s}", "count", (json_int_t)t->by_verdict[v], "word",
+                                                    word[v], "class", ttt_page_verdict_class(v)));
+    json_object_set_new(page->values, "counts", counts);
+}
+
+/* Operands that no case sees, by candidate. */
+static void add_unseen(struct ttt_page *page)
+{
+    json_t *unseen = json_array();
+    for (size_t i = 0; i < page->standings.count; i++)
+        for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
+            if (ttt_standing_unseen(&page->standings.list[i], t))
+                json_array_append_new(unseen, json_pack("{s:s, s:s}", "candidate", page->standings.list[i].candidate,
+                                                        "operand", ttt_tensor_info[t].name));
+    json_object_set_new(page->values, "unseen", unseen);
+}
+
+void ttt_page_verdict(struct ttt_page *page)
+{
+    const struct tally t = tally_of(page);
+    struct ttt_extreme worst = {.share = 0};
+    for (size_t i = 0; i < page->standings.count; i++)
+        if (ttt_extreme_is_worse(&page->standings.list[i].worst, &worst))
+            worst = page->standings.list[i].worst;
+    add_answer(page, &t, &worst);
+    add_counts(page, &t);
+    add_unseen(page);
+    if (worst.result)
+        add_worst(page, &worst);
+}
