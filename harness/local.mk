@@ -96,6 +96,10 @@ ttt_bench_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)
 bin_PROGRAMS += ttt-report
 ttt_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 ttt_report_SOURCES = \
+	harness/compare.c harness/compare.h \
+	harness/compare_cases.c \
+	harness/compare_others.c \
+	harness/diff.c harness/diff.h \
 	harness/load.c harness/load.h \
 	harness/merge.c harness/merge.h \
 	harness/page.c harness/page.h \

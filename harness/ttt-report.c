@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include "diff.h"
 #include "merge.h"
 #include "render.h"
 #include "text.h"
@@ -17,6 +18,7 @@ static const char help[] =
     "Work with the JSON reports of the other programs.\n"
     "\n"
     "  render             a page, its Markdown twin, a summary and a picture of reports of any kind\n"
+    "  diff               of two reports OLD and NEW of one program: what got better, worse or vanished\n"
     "  merge              the reports of the ranks of a ttt-fuzz campaign as one, and what is missing\n"
     "\n"
     "  --output DIR       of render: the folder for the files\n"
@@ -24,12 +26,12 @@ static const char help[] =
     "  --quiet            print nothing\n"
     "  --help, --version\n"
     "\n"
-    "Exit status: 0 all passed, 1 something failed or is missing, 2 bad usage or input.\n";
+    "Exit status: 0 all passed, 1 something failed, got worse or is missing, 2 bad usage or input.\n";
 
 static const struct {
     const char *name;
     int (*main)(int argc, char **argv);
-} subcommands[] = {{"render", ttt_render_main}, {"merge", ttt_merge_main}};
+} subcommands[] = {{"render", ttt_render_main}, {"diff", ttt_diff_main}, {"merge", ttt_merge_main}};
 
 static int run(int argc, char **argv)
 {
@@ -41,7 +43,8 @@ static int run(int argc, char **argv)
     for (size_t i = 0; i < sizeof subcommands / sizeof subcommands[0]; i++)
         if (strcmp(name, subcommands[i].name) == 0)
             return subcommands[i].main(argc - 1, argv + 1);
-    fprintf(stderr, "ttt-report: '%s' is not a subcommand (allowed: render, diff, merge); see --help\n", TTT_QUOTE(name));
+    fprintf(stderr, "ttt-report: '%s' is not a subcommand (allowed: render, diff, merge); see --help\n",
+            TTT_QUOTE(name));
     return EXIT_BAD_INPUT;
 }
 
