@@ -20,20 +20,30 @@ struct drifts {
     size_t count;
 };
 
-/* What makes two results the same thing: case or file, candidate, direction. */
-static json_t *key_of(const json_t *result)
+/* What makes two results the same thing: case or file, direction and, where a run has several, candidate. */
+static json_t *key_of(const json_t *result, int by_candidate)
 {
     const char *file = strrchr(ttt_load_text(result, "file"), '/');
-    return json_sprintf("%s\n%s\n%s\n%s", ttt_load_text(result, "candidate"), ttt_load_text(result, "direction"),
-                        ttt_load_text(result, "case"), file ? file : ttt_load_text(result, "file"));
+    return json_sprintf("%s\n%s\n%s\n%s", by_candidate ? ttt_load_text(result, "candidate") : "",
+                        ttt_load_text(result, "direction"), ttt_load_text(result, "case"),
+                        file ? file : ttt_load_text(result, "file"));
+}
+
+static int has_one_candidate(const json_t *cases)
+{
+    const char *first = ttt_load_text(json_array_get(cases, 0), "candidate");
+    for (size_t i = 1; i < json_array_size(cases); i++)
+        if (strcmp(ttt_load_text(json_array_get(cases, i), "candidate"), first) != 0)
+            return 0;
+    return 1;
 }
 
 /* The results of a run by their keys. */
-static json_t *index_of(const json_t *cases)
+static json_t *index_of(const json_t *cases, int by_candidate)
 {
     json_t *index = json_object();
     for (size_t i = 0; i < json_array_size(cases); i++) {
-        json_t *key = key_of(json_array_get(cases, i));
+        json_t *key = key_of(json_array_get(cases, i), by_candidate);
         json_object_set(index, json_string_value(key), json_array_get(cases, i));
         json_decref(key);
     }
@@ -198,7 +208,9 @@ static void tell_drifts(struct ttt_differences *d, const struct drifts *drifts)
 
 void ttt_compare_cases(struct ttt_differences *d, const json_t *old, const json_t *new)
 {
-    json_t *before = index_of(json_object_get(old, "cases")), *after = index_of(json_object_get(new, "cases"));
+    const json_t *old_cases = json_object_get(old, "cases"), *new_cases = json_object_get(new, "cases");
+    const int by_candidate = !has_one_candidate(old_cases) || !has_one_candidate(new_cases);
+    json_t *before = index_of(old_cases, by_candidate), *after = index_of(new_cases, by_candidate);
     struct drifts drifts = {.list = NULL};
     const char *key;
     json_t *result;

@@ -21,7 +21,7 @@ static const char help[] =
     "  diff               of two reports OLD and NEW of one program: what got better, worse or vanished\n"
     "  merge              the reports of the ranks of a ttt-fuzz campaign as one, and what is missing\n"
     "\n"
-    "  --output DIR       of render: the folder for the files\n"
+    "  --output DIR, -o   of render: the folder for the files\n"
     "  --json FILE        of merge: write the result as JSON\n"
     "  --quiet            print nothing\n"
     "  --help, --version\n"

@@ -6,3 +6,16 @@ EXTRA_DIST += $(report_templates) reports/templates.sh
 CLEANFILES += reports/templates.c
 reports/templates.c: $(report_templates) reports/templates.sh
 	$(AM_V_GEN)$(MKDIR_P) reports && $(SHELL) $(top_srcdir)/reports/templates.sh $(top_srcdir)/reports >$@.tmp && mv $@.tmp $@
+
+# What a release publishes: make release-report VERSION=0.1.0, which writes reports/VERSION/ of the source tree.
+# RELEASE_SUITE=standard takes minutes, release hours.  RELEASE_CANDIDATES: of ttt-verify and ttt-bench; none: the best
+# that are here.  RELEASE_EXTRA: more reports for the page (of check-mutants, ttt-fuzz, power-curves).
+RELEASE_SUITE = release
+RELEASE_CANDIDATES =
+RELEASE_BENCH = b1h48n2048c64f64d256g16 eps=1e-8 dist=model
+RELEASE_EXTRA =
+EXTRA_DIST += reports/release-report.sh
+release-report: ttt-verify$(EXEEXT) ttt-bench$(EXEEXT) ttt-report$(EXEEXT)
+	$(top_srcdir)/reports/release-report.sh '$(VERSION)' '$(RELEASE_SUITE)' '$(RELEASE_CANDIDATES)' '$(RELEASE_BENCH)' \
+	    '$(abs_top_srcdir)' $(RELEASE_EXTRA)
+.PHONY: release-report

@@ -27,10 +27,12 @@ check_scripts = \
 	tests/check-install.sh \
 	tests/check-man.sh \
 	tests/check-python.sh \
+	tests/check-page.sh \
 	tests/check-quickstart.sh \
+	tests/check-report.sh \
 	tests/test-verify-cli.sh
 
-EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/strip-comments.awk
+EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/junit.rng tests/strip-comments.awk
 
 # Plug-ins that check-cheats.sh compiles.
 EXTRA_DIST += \

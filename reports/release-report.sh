@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Usage: release-report.sh VERSION SUITE 'CANDIDATE...' BENCH_CASE SRCDIR [REPORT.json...], from the build folder; see
+# local.mk.  Writes SRCDIR/reports/VERSION/: the page, its Markdown, and the JSON that they were made from.
+set -u
+version=$1 suite=$2 candidates=$3 bench_case=$4 srcdir=$5
+shift 5
+case $version in
+[0-9]*.[0-9]*.[0-9]*) ;;
+*) echo "release-report: VERSION is '$version' (allowed: three numbers, as in VERSION=0.1.0)" >&2 && exit 2 ;;
+esac
+folder=$srcdir/reports/$version
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+options=
+for candidate in $candidates; do
+    options="$options --candidate $candidate"
+done
+
+# What fails is published, too; what could not be run is not.
+run() {
+    echo "$*"
+    "$@"
+    status=$?
+    [ $status -le 1 ] || { echo "release-report: exit $status" >&2 && exit 1; }
+}
+
+# shellcheck disable=SC2086 # several words
+{
+    run ./ttt-verify --quiet --suite "$suite" $options --json "$work/verify.json" --junit "$work/junit.xml"
+    run ./ttt-verify --quiet --prove-gradients --json "$work/gradients.json"
+    run ./ttt-bench --quiet $options --case "$bench_case" --json "$work/bench.json"
+}
+for more in "$@"; do
+    cp "$more" "$work/" || exit 1
+done
+# Commands are published as one would type them, without the folders of this machine.
+sed -i -e "s|\"command\": \"[^ ]*/\(ttt-[a-z]*\)|\"command\": \"\1|" -e "s|$work/||g" "$work"/*.json || exit 1
+mkdir -p "$folder" || exit 1
+old=$(pwd)
+cd "$work" || exit 1
+"$old/ttt-report" render --output "$folder" ./*.json
+[ $? -le 1 ] || exit 1
+for file in ./*.json junit.xml; do
+    gzip -9 -n -c "$file" >"$folder/${file##*/}.gz" || exit 1
+done

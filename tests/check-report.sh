@@ -1,0 +1,135 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# ttt-report render and diff as people type them: bad input gets one line with its place, exit 2 and no file; a fault is
+# told first; older reports are read; the JUnit report has the shape that servers read.
+set -u
+report=${TTT_BUILDDIR:-.}/ttt-report verify=${TTT_BUILDDIR:-.}/ttt-verify bench=${TTT_BUILDDIR:-.}/ttt-bench
+srcdir=${TTT_SRCDIR:-.}
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+failed=0 skipped=
+
+fail() {
+    echo "$*" >&2
+    failed=1
+}
+
+# expect STATUS LINES TEXT ARGUMENT...: exit status, lines on stderr, and a text in the output.
+expect() {
+    status=$1 lines=$2 text=$3
+    shift 3
+    "$report" "$@" >"$scratch/said" 2>"$scratch/err"
+    got=$?
+    if [ $got -ne "$status" ] || [ "$(wc -l <"$scratch/err")" -ne "$lines" ] ||
+        ! cat "$scratch/said" "$scratch/err" | grep -q -e "$text"; then
+        fail "ttt-report $*: exit $got, expected $status, $lines lines on stderr and '$text' in:"
+        cat "$scratch/said" "$scratch/err" >&2
+    fi
+    if [ "$status" -eq 2 ] && { [ -s "$scratch/said" ] || [ -e "$scratch/no" ]; }; then
+        fail "ttt-report $*: refused, but wrote something"
+    fi
+}
+
+# Runs: two cases of two candidates; outputs in a file, as they are and with one gradient wrong.
+cases="--case b1h2n48c16f16d32g2 --case b1h2n40c16f16d32g2\ eps=1e-6\ causal=1"
+eval "$verify --quiet --candidate ref-f32 --candidate ref-bf16 $cases --json $scratch/old.json --junit $scratch/j.xml" || fail 'no run'
+mkdir "$scratch/a" "$scratch/b"
+"$verify" --quiet --dump "$scratch/a/x.safetensors" --case b1h2n48c16f16d32g2 --candidate ref-bf16 || fail 'no dump'
+cp "$scratch/a/x.safetensors" "$scratch/b"
+size=$(wc -c <"$scratch/b/x.safetensors")
+printf '\177\101' | dd of="$scratch/b/x.safetensors" bs=1 seek=$((size - 2)) conv=notrunc 2>/dev/null
+"$verify" --quiet --judge "$scratch/a/x.safetensors" --json "$scratch/right.json" || fail 'the file does not pass'
+"$verify" --quiet --judge "$scratch/b/x.safetensors" --json "$scratch/wrong.json" --junit "$scratch/wrong.xml" >/dev/null
+[ $? -eq 1 ] || fail 'the fault is not found'
+
+# Usage.
+expect 0 0 'Usage: ttt-report' --help
+expect 2 1 'render: --output DIR is missing' render "$scratch/old.json"
+expect 2 1 'render: no report is named' render --output "$scratch/no"
+expect 2 1 "'--bad' is not an option" render --bad
+expect 2 1 '--output needs a value' render --output
+expect 2 1 '/nowhere/no: No such file' render --output /nowhere/no "$scratch/old.json"
+expect 2 1 'diff: 1 reports are named (allowed: two' diff "$scratch/old.json"
+expect 2 1 'diff: 3 reports are named' diff "$scratch/old.json" "$scratch/old.json" "$scratch/old.json"
+
+# Damaged and foreign input: every file is read before anything is written.
+head -c 3000 "$scratch/old.json" >"$scratch/bad.json"
+expect 2 1 'bad.json: line [0-9]*, column [0-9]*: ' render --output "$scratch/no" "$scratch/old.json" "$scratch/bad.json"
+refused() {
+    expect 2 1 "bad.json: $1" render --output "$scratch/no" "$scratch/bad.json"
+    expect 2 1 "bad.json: $1" diff "$scratch/old.json" "$scratch/bad.json"
+}
+damage() {
+    sed -e "$1" "$scratch/old.json" >"$scratch/bad.json"
+    ! cmp -s "$scratch/old.json" "$scratch/bad.json" || fail "nothing is damaged by $1"
+    refused "$2"
+}
+damage '1s/{/[/' 'line [0-9]*, column [0-9]*: '
+damage 's/verify\/2/verify\/99/' "'schema' is 'ttt-kernels/verify/99'"
+damage 's/"candidate": "ref-f32"/"candidate": 7/' 'cases\[0\].candidate: must be a string'
+damage 's/"verdict": "[A-Z]*"/"verdict": "MAYBE"/' ".*verdict: 'MAYBE' is no verdict"
+damage 's/"name": "XQW"/"name": "XQX"/' "cases\[0\].tensors\[0\].name: 'XQX' is no tensor"
+damage 's/"case": "b1h2n48/"case": "b1h0n48/' 'cases\[0\].case: '
+damage 's/"rel_l2": [^,]*/"rel_l2": "much"/' 'cases\[0\].tensors\[0\].rel_l2: must be a number'
+damage 's/"rel_l2"/"rel_l1"/' 'cases\[0\].tensors\[0\]: needs rel_l2 and gates'
+damage 's/"columns": [0-9]*/"columns": 7/' 'cases\[[0-9]*\].tensors\[[0-9]*\]: .* must have rows x columns values'
+damage 's/"gates": \[/"gates": [ 5,/' 'cases\[0\].tensors\[0\].gates\[0\]: must be an object'
+damage 's/"started"/"ended"/' 'started: is missing'
+for bad in '' '[]' '7' '{}' '{"schema": []}' '{"a": 1, "a": 2}'; do
+    echo "$bad" >"$scratch/bad.json"
+    refused ''
+done
+
+# A schema before this one is still read: what it does not have is not drawn.
+sed -e 's/verify\/2/verify\/1/' -e 's/"ulp_histogram"/"was_not_there"/' -e 's/"along"/"nor_this"/' \
+    "$scratch/old.json" >"$scratch/schema1.json"
+expect 0 0 '^0 worse, 0 vanished, 0 better, 0 new' diff "$scratch/schema1.json" "$scratch/old.json"
+expect 0 0 '^Ship: ' render --output "$scratch/schema1" "$scratch/schema1.json"
+grep -q 'before schema 2' "$scratch/schema1/report.html" || fail 'the page does not say why a plot is missing'
+
+# A fault: exit 1, its tensor first; the way back is better; a case that is gone, or is new.
+expect 0 0 '^0 worse' diff "$scratch/right.json" "$scratch/right.json"
+expect 1 0 '1 worse' diff "$scratch/right.json" "$scratch/wrong.json"
+head -1 "$scratch/said" | grep -q '^worse  *grad_L_last_eta of file now FAILs' || fail "not first: $(head -1 "$scratch/said")"
+expect 0 0 '1 better' diff "$scratch/wrong.json" "$scratch/right.json"
+expect 1 0 '^vanished  *ttt-verify --candidate ref-bf16' diff "$scratch/old.json" "$scratch/right.json"
+expect 1 0 '^Do not ship: 1 of 1 judged cases fail' render --output "$scratch/wrong" "$scratch/wrong.json"
+for file in report.html report.md summary.md; do
+    for answer in 'Do not ship' grad_L_last_eta 'ttt-verify --judge '; do
+        grep -q -e "$answer" "$scratch/wrong/$file" || fail "$file does not say '$answer'"
+    done
+done
+
+# Speed: the same run is no change.
+"$bench" --quiet --candidate ref-f32 --case b1h1n64c16f16d32g2 --json "$scratch/bench.json" >/dev/null || fail 'no bench'
+expect 0 0 '^0 worse, 0 vanished' diff "$scratch/bench.json" "$scratch/bench.json"
+expect 2 1 'both must come from' diff "$scratch/bench.json" "$scratch/old.json"
+
+# Text that comes from outside cannot become markup.
+sed -e 's/"candidate": "ref-f32"/"candidate": "<script>x|`y"/' "$scratch/old.json" >"$scratch/hostile.json"
+expect 0 0 '^Ship' render --output "$scratch/hostile" "$scratch/hostile.json" "$scratch/bench.json"
+! grep -q '<script>x' "$scratch/hostile/report.html" "$scratch/hostile/picture.svg" || fail 'markup came through'
+# shellcheck disable=SC2016 # no command
+! grep -q 'x|`y' "$scratch/hostile/report.md" || fail 'a table was broken'
+
+# No gnuplot: said, and nothing written.  (The program itself may be a libtool script, which needs a shell.)
+mkdir "$scratch/path"
+for tool in sh sed grep ls cat dirname basename rm mv mkdir uname expr file readlink ld gcc; do
+    found=$(command -v $tool) && ln -s "$found" "$scratch/path/$tool"
+done
+PATH=$scratch/path "$report" render --output "$scratch/no" "$scratch/old.json" >"$scratch/said" 2>"$scratch/err"
+if [ $? -ne 2 ] || ! grep -q 'gnuplot' "$scratch/err" || [ -e "$scratch/no" ]; then
+    fail "without gnuplot: $(cat "$scratch/said" "$scratch/err")"
+fi
+
+if command -v xmllint >/dev/null; then
+    for file in j.xml wrong.xml; do
+        xmllint --noout --relaxng "$srcdir/tests/junit.rng" "$scratch/$file" 2>"$scratch/err" || fail "JUnit: $(cat "$scratch/err")"
+    done
+    sed 's/ tests="[0-9]*"//' "$scratch/j.xml" >"$scratch/bad.xml"
+    ! xmllint --noout --relaxng "$srcdir/tests/junit.rng" "$scratch/bad.xml" 2>/dev/null || fail 'the JUnit schema accepts anything'
+else
+    skipped='xmllint (libxml2-utils) is not here: JUnit was not validated'
+fi
+[ -z "$skipped" ] || echo "SKIP: $skipped"
+exit $failed
