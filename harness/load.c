@@ -3,6 +3,7 @@
 #include "campaign.h"
 #include "result.h"
 #include "text.h"
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -126,21 +127,39 @@ static const struct {
 };
 enum { SCHEMAS = sizeof schemas / sizeof schemas[0] };
 
-/* Where in the object the check is, for the message. */
+/* Where in the report the check is: a key, or (key NULL) the index in an array, of the step before.  It becomes text
+ * only when something is refused: there are millions of values. */
+struct step {
+    const struct step *up; /* NULL: the first */
+    const char *key;
+    size_t index;
+};
+
 struct place {
-    char path[256];
+    const struct step *at; /* NULL: the report itself */
     char *error;
     size_t error_size;
 };
 
+/* The path, "cases[3].tensors", behind what is there of it. */
+static size_t put_path(char *path, size_t size, const struct step *at)
+{
+    const size_t length = at->up ? put_path(path, size, at->up) : 0;
+    const int more = at->key ? snprintf(path + length, size - length, "%s%s", length > 0 ? "." : "", at->key)
+                             : snprintf(path + length, size - length, "[%zu]", at->index);
+    return more < 0 || (size_t)more >= size - length ? size - 1 : length + (size_t)more;
+}
+
 __attribute__((format(printf, 2, 3))) static int refuse(const struct place *p, const char *format, ...)
 {
-    char what[320];
+    char what[320], path[160] = "";
     va_list args;
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    snprintf(p->error, p->error_size, "%s%s%s", p->path, p->path[0] ? ": " : "", what);
+    if (p->at)
+        put_path(path, sizeof path, p->at);
+    snprintf(p->error, p->error_size, "%s%s%s", path, path[0] ? ": " : "", what);
     return -1;
 }
 
@@ -192,41 +211,45 @@ static int check_scalar(const json_t *v, enum type type, const struct place *p)
 
 static int check_object(const json_t *v, const struct rule *rules, struct place *p);
 
+static int check_list(const json_t *v, const struct rule *inside, struct place *p)
+{
+    struct step step = {.up = p->at};
+    if (!json_is_array(v))
+        return refuse(p, "must be an array");
+    p->at = &step;
+    for (; step.index < json_array_size(v); step.index++) {
+        const json_t *element = json_array_get(v, step.index);
+        if (inside ? check_object(element, inside, p) != 0 : check_scalar(element, TENSOR, p) != 0)
+            return -1;
+    }
+    p->at = step.up;
+    return 0;
+}
+
 static int check_value(const json_t *v, const struct rule *rule, struct place *p)
 {
     if (rule->type == OBJECT)
         return check_object(v, rule->inside, p);
     if (rule->type == NUMBERS)
         return check_numbers(v, p);
-    if (rule->type != LIST)
-        return check_scalar(v, rule->type, p);
-    if (!json_is_array(v))
-        return refuse(p, "must be an array");
-    const size_t length = strlen(p->path);
-    for (size_t i = 0; i < json_array_size(v); i++) {
-        snprintf(p->path + length, sizeof p->path - length, "[%zu]", i);
-        if (rule->inside ? check_object(json_array_get(v, i), rule->inside, p) != 0
-                         : check_scalar(json_array_get(v, i), TENSOR, p) != 0)
-            return -1;
-    }
-    p->path[length] = 0;
-    return 0;
+    return rule->type == LIST ? check_list(v, rule->inside, p) : check_scalar(v, rule->type, p);
 }
 
 static int check_object(const json_t *v, const struct rule *rules, struct place *p)
 {
+    struct step step = {.up = p->at};
     if (!json_is_object(v))
         return refuse(p, "must be an object");
-    const size_t length = strlen(p->path);
+    p->at = &step;
     for (const struct rule *rule = rules; rule->key; rule++) {
         const json_t *inner = json_object_get(v, rule->key);
-        snprintf(p->path + length, sizeof p->path - length, "%s%s", length > 0 ? "." : "", rule->key);
+        step.key = rule->key;
         if (!inner && !rule->optional)
             return refuse(p, "is missing");
         if (inner && check_value(inner, rule, p) != 0)
             return -1;
-        p->path[length] = 0;
     }
+    p->at = step.up;
     return 0;
 }
 
@@ -249,11 +272,13 @@ static int check_cases(const json_t *root, struct place *p)
         const json_t *tensors = json_object_get(json_array_get(cases, i), "tensors");
         for (size_t j = 0; j < json_array_size(tensors); j++) {
             const json_t *t = json_array_get(tensors, j);
-            snprintf(p->path, sizeof p->path, "cases[%zu].tensors[%zu]", i, j);
+            const struct step a = {NULL, "cases", 0}, b = {&a, NULL, i}, c = {&b, "tensors", 0}, d = {&c, NULL, j};
+            p->at = &d;
             if (!json_object_get(t, "skipped") && (!json_object_get(t, "rel_l2") || !json_object_get(t, "gates")))
                 return refuse(p, "needs rel_l2 and gates, or skipped");
             if (check_map(t, "heads", p) != 0 || check_map(t, "tile", p) != 0)
                 return -1;
+            p->at = NULL;
         }
     }
     return 0;
@@ -276,17 +301,38 @@ static int check_root(struct ttt_loaded *loaded, struct place *p)
     return loaded->kind == TTT_KIND_VERIFY ? check_cases(loaded->root, p) : 0;
 }
 
+/* (json_load_file() takes a lock for each byte in a program with threads: half of the time.) */
+static size_t more_bytes(void *buffer, size_t size, void *in)
+{
+    const size_t got = fread(buffer, 1, size, in);
+    return got == 0 && ferror((FILE *)in) ? (size_t)-1 : got;
+}
+
+/* 0, or -1 with one line in `error`. */
+static int parse(struct ttt_loaded *loaded, const struct ttt_message *message)
+{
+    json_error_t what;
+    FILE *in = fopen(loaded->path, "rb");
+    if (!in)
+        return ttt_message_refuse(message, "%s", strerror(errno));
+    loaded->root = json_load_callback(more_bytes, in, JSON_REJECT_DUPLICATES, &what);
+    const int unread = ferror(in);
+    fclose(in);
+    if (loaded->root)
+        return 0;
+    if (unread)
+        return ttt_message_refuse(message, "it cannot be read");
+    return ttt_message_refuse(message, "line %d, column %d: %s", what.line, what.column, TTT_QUOTE(what.text));
+}
+
 int ttt_load(const char *path, struct ttt_loaded *loaded, char *error, size_t error_size)
 {
     const struct ttt_message message = {path, error, error_size};
     char text[512];
     struct place place = {.error = text, .error_size = sizeof text};
-    json_error_t what;
-    *loaded = (struct ttt_loaded){.path = path, .root = json_load_file(path, JSON_REJECT_DUPLICATES, &what)};
-    if (!loaded->root && what.line < 0)
-        return ttt_message_refuse(&message, "%s", TTT_QUOTE(what.text));
-    if (!loaded->root)
-        return ttt_message_refuse(&message, "line %d, column %d: %s", what.line, what.column, TTT_QUOTE(what.text));
+    *loaded = (struct ttt_loaded){.path = path};
+    if (parse(loaded, &message) != 0)
+        return -1;
     if (check_root(loaded, &place) == 0) {
         json_t *campaign = loaded->kind == TTT_KIND_FUZZ ? ttt_campaign_read(path, error, error_size) : NULL;
         const int bad = loaded->kind == TTT_KIND_FUZZ && !campaign;

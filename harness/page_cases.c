@@ -10,8 +10,7 @@
 enum { MOST_CASES = 10000, MOST_IN_MARKDOWN = 40 };
 
 struct line {
-    struct ttt_extreme worst;
-    const json_t *result;
+    struct ttt_extreme worst; /* its result is there even if nothing was judged */
     int verdict;
 };
 
@@ -28,30 +27,23 @@ static json_t *case_json(const struct line *line)
 {
     const struct ttt_extreme *w = &line->worst;
     json_t *object =
-        json_pack("{s:s, s:s, s:s, s:s, s:s}", "verdict", ttt_load_text(line->result, "verdict"), "class",
-                  ttt_page_verdict_class(line->verdict), "candidate", ttt_load_text(line->result, "candidate"),
-                  "repeat", ttt_load_text(line->result, "repeat"), "tensor",
+        json_pack("{s:s, s:s, s:s, s:s, s:s}", "verdict", ttt_load_text(w->result, "verdict"), "class",
+                  ttt_page_verdict_class(line->verdict), "candidate", ttt_load_text(w->result, "candidate"), "repeat",
+                  ttt_load_text(w->result, "repeat"), "tensor",
                   w->check    ? ttt_load_text(w->check, "name")
                   : w->tensor ? ttt_load_text(w->tensor, "name")
                               : "");
     json_object_set_new(object, "gate", json_string(ttt_load_text(w->gate, "name")));
-    json_object_set_new(object, "share", w->result ? ttt_page_share(w->share) : json_string("not judged"));
+    json_object_set_new(object, "share", w->tensor || w->check ? ttt_page_share(w->share) : json_string("not judged"));
     return object;
 }
 
-static size_t gather(const struct ttt_page *page, struct line *lines)
+static size_t gather(const struct ttt_standings *standings, struct line *lines)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < page->count; i++) {
-        const json_t *cases =
-            page->loaded[i].kind == TTT_KIND_VERIFY ? json_object_get(page->loaded[i].root, "cases") : NULL;
-        for (size_t j = 0; j < json_array_size(cases); j++) {
-            const json_t *result = json_array_get(cases, j);
-            lines[count++] = (struct line){ttt_standings_worst(result), result, ttt_load_verdict(result)};
-        }
-    }
-    qsort(lines, count, sizeof *lines, is_before);
-    return count;
+    for (size_t i = 0; i < standings->result_count; i++)
+        lines[i] = (struct line){standings->results[i], ttt_load_verdict(standings->results[i].result)};
+    qsort(lines, standings->result_count, sizeof *lines, is_before);
+    return standings->result_count;
 }
 
 static void add_cases(struct ttt_page *page, const struct line *lines, size_t count)
@@ -99,7 +91,7 @@ static void add_coverage(struct ttt_page *page, const struct line *lines, size_t
     json_t *rows = json_array();
     for (size_t i = 0; i < count; i++) {
         struct ttt_case c;
-        if (ttt_case_parse(ttt_load_text(lines[i].result, "case"), &c, error, sizeof error) == 0)
+        if (ttt_case_parse(ttt_load_text(lines[i].worst.result, "case"), &c, error, sizeof error) == 0)
             add_cover(&covers[c.shape.causal != 0][c.distribution], &c.shape, lines[i].verdict == TTT_FAIL);
     }
     for (int causal = 0; causal < 2; causal++)
@@ -147,7 +139,7 @@ static void add_checks(struct ttt_page *page, const struct line *lines, size_t c
 {
     json_t *rows = json_array();
     for (size_t i = 0; i < count; i++) {
-        const json_t *checks = json_object_get(lines[i].result, "checks");
+        const json_t *checks = json_object_get(lines[i].worst.result, "checks");
         for (size_t j = 0; j < json_array_size(checks); j++)
             count_check(rows, json_array_get(checks, j));
     }
@@ -156,10 +148,10 @@ static void add_checks(struct ttt_page *page, const struct line *lines, size_t c
 
 void ttt_page_cases(struct ttt_page *page)
 {
-    struct line *lines = calloc(page->standings.results + 1, sizeof *lines);
+    struct line *lines = calloc(page->standings.result_count + 1, sizeof *lines);
     if (!lines)
         return;
-    const size_t count = gather(page, lines);
+    const size_t count = gather(&page->standings, lines);
     add_cases(page, lines, count);
     if (count > 0)
         add_coverage(page, lines, count);

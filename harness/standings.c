@@ -64,14 +64,13 @@ static void add_ulps(double counts[TTT_ULP_BINS], const json_t *histogram)
     }
 }
 
-static void add_tensor(struct ttt_standing *s, const json_t *result, const json_t *tensor)
+static void add_tensor(struct ttt_standing *s, const json_t *tensor, const struct ttt_extreme *found)
 {
     const enum ttt_tensor t = ttt_tensor_find(ttt_load_text(tensor, "name"));
-    const struct ttt_extreme found = worst_of_tensor(result, tensor);
     const double bias = ttt_load_number(tensor, "bias");
     if (json_object_get(tensor, "skipped"))
         return;
-    keep(&s->tensors[t], &found);
+    keep(&s->tensors[t], found);
     s->largest_ulp[t] = fmax(s->largest_ulp[t], ttt_load_number(tensor, "max_ulp"));
     if (fabs(bias) > fabs(s->bias[t]))
         s->bias[t] = bias;
@@ -92,21 +91,24 @@ static void add_operands(struct ttt_standing *s, const json_t *result)
         s->blind[ttt_tensor_find(json_string_value(json_array_get(blind, i)))]++;
 }
 
-static void add_result(struct ttt_standing *s, const json_t *result)
+/* Returns the worst reading of the result. */
+static struct ttt_extreme add_result(struct ttt_standing *s, const json_t *result)
 {
     const json_t *tensors = json_object_get(result, "tensors");
     const int verdict = ttt_load_verdict(result);
     s->by_verdict[verdict]++;
     if (verdict == TTT_PASS || verdict == TTT_VACUOUS)
         add_operands(s, result);
-    const struct ttt_extreme checks = worst_of_checks(result);
-    keep(&s->worst, &checks);
+    struct ttt_extreme worst = worst_of_checks(result);
     for (size_t i = 0; i < json_array_size(tensors); i++) {
         const json_t *tensor = json_array_get(tensors, i);
         const struct ttt_extreme found = worst_of_tensor(result, tensor);
-        keep(&s->worst, &found);
-        add_tensor(s, result, tensor);
+        keep(&worst, &found);
+        add_tensor(s, tensor, &found);
     }
+    keep(&s->worst, &worst);
+    worst.result = result;
+    return worst;
 }
 
 static struct ttt_standing *standing_of(struct ttt_standings *s, const char *candidate)
@@ -136,26 +138,30 @@ static void sort(struct ttt_standings *s)
 
 int ttt_standings_make(struct ttt_standings *s, const struct ttt_loaded *loaded, size_t count)
 {
-    *s = (struct ttt_standings){.list = NULL};
-    for (size_t i = 0; i < count; i++) {
+    size_t all = 0;
+    for (size_t i = 0; i < count; i++)
+        all += json_array_size(json_object_get(loaded[i].root, "cases"));
+    *s = (struct ttt_standings){.results = calloc(all + 1, sizeof *s->results)};
+    for (size_t i = 0; i < count && s->results; i++) {
         const json_t *cases = loaded[i].kind == TTT_KIND_VERIFY ? json_object_get(loaded[i].root, "cases") : NULL;
         for (size_t j = 0; j < json_array_size(cases); j++) {
             const json_t *result = json_array_get(cases, j);
             struct ttt_standing *standing = standing_of(s, ttt_load_text(result, "candidate"));
             if (!standing)
                 return -1;
-            add_result(standing, result);
-            s->results++;
+            s->results[s->result_count++] = add_result(standing, result);
         }
     }
     sort(s);
-    return 0;
+    return s->results ? 0 : -1;
 }
 
 void ttt_standings_free(struct ttt_standings *s)
 {
     free(s->list);
+    free(s->results);
     s->list = NULL;
+    s->results = NULL;
 }
 
 int ttt_standing_unseen(const struct ttt_standing *s, enum ttt_tensor t)

@@ -31,14 +31,15 @@ struct ttt_standing {
 struct ttt_standings {
     struct ttt_standing *list; /* those that failed first, then by name's first appearance */
     size_t count;
-    size_t results;
+    struct ttt_extreme *results; /* of each result of all runs, in their order, its worst reading */
+    size_t result_count;
 };
 
 /* 0, or -1 when memory cannot be had; free with ttt_standings_free either way. */
 int ttt_standings_make(struct ttt_standings *s, const struct ttt_loaded *loaded, size_t count);
 void ttt_standings_free(struct ttt_standings *s);
 
-/* The worst reading of one result (no tensor, gate or check: nothing was judged). */
+/* The worst reading of one result (no tensor or check: nothing was judged). */
 struct ttt_extreme ttt_standings_worst(const json_t *result);
 
 /* Is this one worse? */
