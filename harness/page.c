@@ -57,14 +57,19 @@ static json_t *run_json(const struct ttt_loaded *loaded)
     return run;
 }
 
-/* The first report that says where it was made speaks for the title. */
+static int judged_something(const struct ttt_loaded *loaded)
+{
+    return loaded->kind == TTT_KIND_VERIFY && json_array_size(json_object_get(loaded->root, "cases")) > 0;
+}
+
+/* What was verified, and where, is what the first run with cases says. */
 static void add_head(struct ttt_page *page, const char *command)
 {
     char date[TTT_CLOCK_DATE];
     json_t *runs = json_array(), *title = NULL;
     for (size_t i = 0; i < page->count; i++) {
         json_t *run = run_json(&page->loaded[i]);
-        if (!title && json_object_get(run, "machine"))
+        if (!title && judged_something(&page->loaded[i]))
             title = run;
         json_array_append_new(runs, run);
     }

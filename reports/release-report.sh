@@ -9,7 +9,6 @@ case $version in
 [0-9]*.[0-9]*.[0-9]*) ;;
 *) echo "release-report: VERSION is '$version' (allowed: three numbers, as in VERSION=0.1.0)" >&2 && exit 2 ;;
 esac
-folder=$srcdir/reports/$version
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 options=
@@ -36,11 +35,10 @@ for more in "$@"; do
 done
 # Commands are published as one would type them, without the folders of this machine.
 sed -i -e "s|\"command\": \"[^ ]*/\(ttt-[a-z]*\)|\"command\": \"\1|" -e "s|$work/||g" "$work"/*.json || exit 1
-mkdir -p "$folder" || exit 1
-old=$(pwd)
+build=$(pwd)
 cd "$work" || exit 1
-"$old/ttt-report" render --output "$folder" ./*.json
-[ $? -le 1 ] || exit 1
+run "$build/ttt-report" render --output "$version" ./*.json
 for file in ./*.json junit.xml; do
-    gzip -9 -n -c "$file" >"$folder/${file##*/}.gz" || exit 1
+    gzip -9 -n -c "$file" >"$version/${file##*/}.gz" || exit 1
 done
+rm -rf "$srcdir/reports/$version" && cp -R "$version" "$srcdir/reports/" || exit 1

@@ -184,3 +184,10 @@ check_PROGRAMS += tests/test_fuzz tests/test_hostile
 tests_test_fuzz_SOURCES = tests/test_fuzz.c tests/fakes.c tests/fakes.h tests/run.h
 tests_test_fuzz_LDADD = fuzz/libttt_fuzz.la $(LDADD)
 tests_test_hostile_SOURCES = tests/test_hostile.c tests/run.h
+
+# Reports.
+check_PROGRAMS += tests/test_profile tests/test_template
+tests_test_profile_SOURCES = tests/test_profile.c tests/run.h
+tests_test_template_SOURCES = tests/test_template.c harness/template.c tests/run.h
+tests_test_template_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_test_template_LDADD = $(LDADD) $(JANSSON_LIBS)

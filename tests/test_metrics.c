@@ -44,6 +44,23 @@ START_TEST(plain_numbers)
 }
 END_TEST
 
+/* Bins are those of powers of two; what is not finite is in none; a cut does not matter. */
+START_TEST(ulps_are_counted)
+{
+    const double one = 0x1p-52; /* an ulp of 1 in double */
+    const double r[] = {1, 1, 1, 1, 1, 1, INFINITY, 1}, k[] = {1, 1, 1 + one, 1 - one, 1 + 3 * one, 2, INFINITY, NAN};
+    const struct ttt_metrics m = COMPARE(TTT_F64, k, r);
+    int64_t all = 0;
+    for (int i = 0; i < TTT_METRICS_ULP_BINS; i++)
+        all += m.ulps[i];
+    ck_assert_int_eq(all, 6);
+    ck_assert_int_eq(m.ulps[0], 2);
+    ck_assert_int_eq(m.ulps[1 - TTT_METRICS_ULP_FIRST], 2); /* 1 is below 2^1 */
+    ck_assert_int_eq(m.ulps[2 - TTT_METRICS_ULP_FIRST], 1); /* 3 is below 2^2 */
+    ck_assert_int_eq(m.ulps[TTT_METRICS_ULP_BINS - 1], 1);
+}
+END_TEST
+
 START_TEST(nothing_seen)
 {
     struct ttt_metrics m;
@@ -374,6 +391,7 @@ int main(void)
     TCase *tests = tcase_create("metrics");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, plain_numbers);
+    tcase_add_test(tests, ulps_are_counted);
     tcase_add_test(tests, nothing_seen);
     tcase_add_test(tests, equal_tensors_have_no_worst_element);
     tcase_add_test(tests, signed_zeros_are_equal);
