@@ -131,7 +131,7 @@ static void add_rows(json_t *candidate, const struct ttt_standing *s)
     json_object_set_new(candidate, "rows", rows);
     json_object_set_new(candidate, "ticks", ticks_json(&axis));
     json_object_set_new(candidate, "bottom", json_integer((json_int_t)(20 * count)));
-    json_object_set_new(candidate, "height", json_integer((json_int_t)(20 * count + 78)));
+    json_object_set_new(candidate, "height", json_integer((json_int_t)(20 * count + 96)));
 }
 
 /* The upper edge of the bin that holds this part of the elements; the largest of all is known better. */

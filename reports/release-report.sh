@@ -42,3 +42,12 @@ for file in ./*.json junit.xml; do
     gzip -9 -n -c "$file" >"$version/${file##*/}.gz" || exit 1
 done
 rm -rf "$srcdir/reports/$version" && cp -R "$version" "$srcdir/reports/" || exit 1
+
+# The README shows the picture and the summary.
+{
+    sed -n '1,/<!-- from here to the next/p' "$srcdir/README.md"
+    printf '![Relative error of each tensor](reports/%s/picture.svg)\n\n<details><summary>Every tensor</summary>\n\n' "$version"
+    cat "$version/summary.md"
+    printf '\n</details>\n'
+    sed -n '/<!-- to here -->/,$p' "$srcdir/README.md"
+} >README.md && cat README.md >"$srcdir/README.md"

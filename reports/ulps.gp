@@ -1,5 +1,5 @@
-set terminal svg size 620,320 dynamic noenhanced font "sans-serif,13" background rgb "0xffffffff"
-set key above vertical maxrows 2 noautotitle
+set terminal svg size 620,350 dynamic noenhanced font "sans-serif,13" background rgb "0xffffffff"
+set key above vertical maxrows 4 noautotitle
 set border 3
 set tics nomirror
 set grid ytics lc rgb "#888888" lw 0.4
