@@ -216,14 +216,14 @@ static int check_list(const json_t *v, const struct rule *inside, struct place *
     struct step step = {.up = p->at};
     if (!json_is_array(v))
         return refuse(p, "must be an array");
+    int status = 0;
     p->at = &step;
-    for (; step.index < json_array_size(v); step.index++) {
+    for (; step.index < json_array_size(v) && status == 0; step.index++) {
         const json_t *element = json_array_get(v, step.index);
-        if (inside ? check_object(element, inside, p) != 0 : check_scalar(element, TENSOR, p) != 0)
-            return -1;
+        status = inside ? check_object(element, inside, p) : check_scalar(element, TENSOR, p);
     }
     p->at = step.up;
-    return 0;
+    return status;
 }
 
 static int check_value(const json_t *v, const struct rule *rule, struct place *p)
@@ -240,17 +240,18 @@ static int check_object(const json_t *v, const struct rule *rules, struct place 
     struct step step = {.up = p->at};
     if (!json_is_object(v))
         return refuse(p, "must be an object");
+    int status = 0;
     p->at = &step;
-    for (const struct rule *rule = rules; rule->key; rule++) {
+    for (const struct rule *rule = rules; rule->key && status == 0; rule++) {
         const json_t *inner = json_object_get(v, rule->key);
         step.key = rule->key;
-        if (!inner && !rule->optional)
-            return refuse(p, "is missing");
-        if (inner && check_value(inner, rule, p) != 0)
-            return -1;
+        if (inner)
+            status = check_value(inner, rule, p);
+        else if (!rule->optional)
+            status = refuse(p, "is missing");
     }
     p->at = step.up;
-    return 0;
+    return status;
 }
 
 static int check_map(const json_t *tensor_json, const char *key, struct place *p)
@@ -265,23 +266,30 @@ static int check_map(const json_t *tensor_json, const char *key, struct place *p
 }
 
 /* What the rules cannot say: a tensor that was judged has its numbers, and a map as many values as cells. */
+static int check_tensors(const json_t *tensors, size_t of_case, struct place *p)
+{
+    const struct step a = {NULL, "cases", 0}, b = {&a, NULL, of_case}, c = {&b, "tensors", 0};
+    struct step d = {&c, NULL, 0};
+    int status = 0;
+    p->at = &d;
+    for (; d.index < json_array_size(tensors) && status == 0; d.index++) {
+        const json_t *t = json_array_get(tensors, d.index);
+        if (!json_object_get(t, "skipped") && (!json_object_get(t, "rel_l2") || !json_object_get(t, "gates")))
+            status = refuse(p, "needs rel_l2 and gates, or skipped");
+        else if (check_map(t, "heads", p) != 0 || check_map(t, "tile", p) != 0)
+            status = -1;
+    }
+    p->at = NULL;
+    return status;
+}
+
 static int check_cases(const json_t *root, struct place *p)
 {
     const json_t *cases = json_object_get(root, "cases");
-    for (size_t i = 0; i < json_array_size(cases); i++) {
-        const json_t *tensors = json_object_get(json_array_get(cases, i), "tensors");
-        for (size_t j = 0; j < json_array_size(tensors); j++) {
-            const json_t *t = json_array_get(tensors, j);
-            const struct step a = {NULL, "cases", 0}, b = {&a, NULL, i}, c = {&b, "tensors", 0}, d = {&c, NULL, j};
-            p->at = &d;
-            if (!json_object_get(t, "skipped") && (!json_object_get(t, "rel_l2") || !json_object_get(t, "gates")))
-                return refuse(p, "needs rel_l2 and gates, or skipped");
-            if (check_map(t, "heads", p) != 0 || check_map(t, "tile", p) != 0)
-                return -1;
-            p->at = NULL;
-        }
-    }
-    return 0;
+    int status = 0;
+    for (size_t i = 0; i < json_array_size(cases) && status == 0; i++)
+        status = check_tensors(json_object_get(json_array_get(cases, i), "tensors"), i, p);
+    return status;
 }
 
 static int check_root(struct ttt_loaded *loaded, struct place *p)

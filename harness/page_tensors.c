@@ -67,12 +67,12 @@ static double position(const struct axis *axis, double x)
 
 static json_t *ticks_json(const struct axis *axis)
 {
-    const double step = ceil((axis->last - axis->first) / 6);
+    const int first = (int)axis->first, last = (int)axis->last, step = (last - first + 5) / 6;
     json_t *ticks = json_array();
-    for (double e = axis->first; e <= axis->last; e += step) {
-        const double at = 100 * (e - axis->first) / (axis->last - axis->first);
+    for (int e = first; e <= last; e += step) {
+        const double at = position(axis, pow(10, e));
         json_array_append_new(ticks, json_pack("{s:o, s:o, s:o}", "at", json_sprintf("%.1f", at), "px",
-                                               json_sprintf("%.1f", 4 * at), "label", json_sprintf("1e%.0f", e)));
+                                               json_sprintf("%.1f", 4 * at), "label", json_sprintf("1e%d", e)));
     }
     return ticks;
 }
@@ -109,29 +109,29 @@ static json_t *tensor_row(const struct ttt_extreme *e, const struct axis *axis)
 
 static int is_before(const void *a, const void *b)
 {
-    const struct ttt_extreme *const *p = a, *const *q = b;
-    return ((*p)->share < (*q)->share) - ((*p)->share > (*q)->share);
+    const struct ttt_extreme *p = a, *q = b;
+    return (p->share < q->share) - (p->share > q->share);
 }
 
 static void add_rows(json_t *candidate, const struct ttt_standing *s)
 {
     const struct axis axis = axis_of(s);
-    const struct ttt_extreme *order[TTT_TENSOR_COUNT];
+    struct ttt_extreme order[TTT_TENSOR_COUNT];
     json_t *rows = json_array();
-    size_t count = 0;
+    int count = 0;
     for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
         if (s->tensors[t].result)
-            order[count++] = &s->tensors[t];
-    qsort(order, count, sizeof order[0], is_before);
-    for (size_t i = 0; i < count; i++) {
-        json_t *row = tensor_row(order[i], &axis);
-        json_object_set_new(row, "y", json_integer((json_int_t)(20 * i)));
+            order[count++] = s->tensors[t];
+    qsort(order, (size_t)count, sizeof order[0], is_before);
+    for (int i = 0; i < count; i++) {
+        json_t *row = tensor_row(&order[i], &axis);
+        json_object_set_new(row, "y", json_integer(20 * i));
         json_array_append_new(rows, row);
     }
     json_object_set_new(candidate, "rows", rows);
     json_object_set_new(candidate, "ticks", ticks_json(&axis));
-    json_object_set_new(candidate, "bottom", json_integer((json_int_t)(20 * count)));
-    json_object_set_new(candidate, "height", json_integer((json_int_t)(20 * count + 96)));
+    json_object_set_new(candidate, "bottom", json_integer(20 * count));
+    json_object_set_new(candidate, "height", json_integer(20 * count + 96));
 }
 
 /* The upper edge of the bin that holds this part of the elements; the largest of all is known better. */
@@ -219,7 +219,7 @@ void ttt_page_tensors(struct ttt_page *page)
     json_t *list = json_array();
     for (size_t i = 0; i < page->standings.count; i++) {
         const struct ttt_standing *s = &page->standings.list[i];
-        json_t *candidate = json_pack("{s:s, s:I}", "candidate", s->candidate, "number", (json_int_t)(i + 1));
+        json_t *candidate = json_pack("{s:s, s:I}", "candidate", s->candidate, "number", (json_int_t)i + 1);
         size_t cases = 0;
         for (int v = 0; v < TTT_VERDICT_COUNT; v++)
             cases += s->by_verdict[v];

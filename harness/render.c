@@ -38,7 +38,7 @@ static int parse(struct options *o, int argc, char **argv, char *error, size_t e
         else
             o->quiet = 1;
     }
-    if (!o->folder)
+    if (!*o->folder)
         snprintf(error, error_size, "render: --output DIR is missing; see --help");
     else if (optind == argc)
         snprintf(error, error_size, "render: no report is named; see --help");
@@ -110,7 +110,7 @@ static int render(const struct options *o, int count, char **paths, const char *
 
 int ttt_render_main(int argc, char **argv)
 {
-    struct options o = {.folder = NULL};
+    struct options o = {.folder = ""};
     char error[ERROR_TEXT];
     char *command = ttt_command_text(argc, (const char *const *)argv);
     int status = command ? parse(&o, argc, argv, error, sizeof error) : -1;
