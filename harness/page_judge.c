@@ -56,7 +56,10 @@ static void count_criteria(json_t *found, const json_t *names, const json_t *mut
     if (!*digits)
         return;
     for (size_t i = 0; i < json_array_size(names) && i < strlen(digits); i++) {
-        json_t *row = row_of(found, json_string_value(json_array_get(names, i)));
+        const char *name = json_string_value(json_array_get(names, i));
+        if (!name)
+            continue;
+        json_t *row = row_of(found, name);
         count(row, "all");
         if (digits[i] == '1')
             count(row, "killed");
