@@ -106,6 +106,6 @@ compare-criteria: tests/mutants/judge-criteria$(EXEEXT) tests/mutants/fault.so
 .PHONY: compare-criteria
 
 check_scripts += tests/check-mutants.sh
-tests/check-mutants.log: tests/mutants/check-mutants$(EXEEXT) tests/mutants/judge-criteria$(EXEEXT) \
+tests/check-fuzz.log tests/check-mutants.log: tests/mutants/check-mutants$(EXEEXT) tests/mutants/judge-criteria$(EXEEXT) \
 	tests/mutants/fault.so
 AM_TESTS_ENVIRONMENT += MUTANTS_CC='$(mutants_cc)'; MUTANTS_LIBS='$(mutants_libs)'; export MUTANTS_CC MUTANTS_LIBS;
