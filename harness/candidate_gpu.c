@@ -193,6 +193,8 @@ static enum ttt_status gpu_forward(void *self, const struct ttt_mlp_shape *shape
 {
     struct ttt_mlp_forward_args device = {.XQ = NULL};
     (void)self, (void)call;
+    if (!args)
+        return TTT_ERROR_NULL;
     return args->token_eta ? TTT_ERROR_UNSUPPORTED : run(TTT_FORWARD, shape, args, &device);
 }
 
@@ -201,6 +203,8 @@ static enum ttt_status gpu_backward(void *self, const struct ttt_mlp_shape *shap
 {
     struct ttt_mlp_backward_args device = {.XQ = NULL};
     (void)self, (void)call;
+    if (!args)
+        return TTT_ERROR_NULL;
     return args->token_eta || args->grad_L_token_eta ? TTT_ERROR_UNSUPPORTED : run(TTT_BACKWARD, shape, args, &device);
 }
 
