@@ -36,32 +36,32 @@ fuzz_target_build = $(FUZZ_CC) -std=gnu11 -g -O1 -w $(DEFS) $(AM_CPPFLAGS) $(JAN
 EXTRA_DIST += fuzz/corpus fuzz/replay.c
 
 fuzz: all
-	@set -e; mkdir -p fuzz/work; for t in $(FUZZ_TARGETS); do \
+	@set -e; mkdir -p fuzz/out; for t in $(FUZZ_TARGETS); do \
 	  echo "$$t: building"; \
 	  $(fuzz_target_build) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	    $(top_srcdir)/fuzz/target_$$t.c $(fuzz_target_sources:%=$(top_srcdir)/%) -o fuzz/work/$$t $(JANSSON_LIBS) -lm; \
-	  mkdir -p fuzz/work/corpus_$$t; \
-	  fuzz/work/$$t -max_total_time=$(FUZZ_TIME) -max_len=8192 -rss_limit_mb=4096 -print_final_stats=1 \
-	    -artifact_prefix=fuzz/work/$$t- fuzz/work/corpus_$$t $(top_srcdir)/fuzz/corpus/$$t; \
+	    $(top_srcdir)/fuzz/target_$$t.c $(fuzz_target_sources:%=$(top_srcdir)/%) -o fuzz/out/$$t $(JANSSON_LIBS) -lm; \
+	  mkdir -p fuzz/out/corpus_$$t; \
+	  fuzz/out/$$t -max_total_time=$(FUZZ_TIME) -max_len=8192 -rss_limit_mb=4096 -print_final_stats=1 \
+	    -artifact_prefix=fuzz/out/$$t- fuzz/out/corpus_$$t $(top_srcdir)/fuzz/corpus/$$t; \
 	done
 
 # Which lines of the parsers the corpus reaches.
 fuzz_parsers = fuzz/fuzz_case.c fuzz/shard.c harness/campaign.c harness/given.c harness/safetensors.c \
 	harness/safetensors_case.c harness/shapes.c harness/text.c
 fuzz-coverage: all
-	@set -e; mkdir -p fuzz/work; objects=; for t in $(FUZZ_TARGETS); do \
+	@set -e; mkdir -p fuzz/out; objects=; for t in $(FUZZ_TARGETS); do \
 	  $(fuzz_target_build) -fprofile-instr-generate -fcoverage-mapping \
 	    $(top_srcdir)/fuzz/replay.c $(top_srcdir)/fuzz/target_$$t.c $(fuzz_target_sources:%=$(top_srcdir)/%) \
-	    -o fuzz/work/coverage_$$t $(JANSSON_LIBS) -lm; \
-	  TTT_SRCDIR='$(abs_top_srcdir)' LLVM_PROFILE_FILE=fuzz/work/$$t.profraw fuzz/work/coverage_$$t; \
-	  objects="$$objects $${objects:+-object} fuzz/work/coverage_$$t"; \
+	    -o fuzz/out/coverage_$$t $(JANSSON_LIBS) -lm; \
+	  TTT_SRCDIR='$(abs_top_srcdir)' LLVM_PROFILE_FILE=fuzz/out/$$t.profraw fuzz/out/coverage_$$t; \
+	  objects="$$objects $${objects:+-object} fuzz/out/coverage_$$t"; \
 	done; \
-	llvm-profdata-14 merge -o fuzz/work/all.profdata fuzz/work/*.profraw; \
-	llvm-cov-14 report $$objects -instr-profile=fuzz/work/all.profdata >fuzz/work/coverage; \
-	for f in Filename $(fuzz_parsers); do grep "^$$f " fuzz/work/coverage | cut -c1-18,92-160 ; done
+	llvm-profdata-14 merge -o fuzz/out/all.profdata fuzz/out/*.profraw; \
+	llvm-cov-14 report $$objects -instr-profile=fuzz/out/all.profdata >fuzz/out/coverage; \
+	for f in Filename $(fuzz_parsers); do grep "^$$f " fuzz/out/coverage | cut -c1-18,92-160 ; done
 
 fuzz-clean:
-	rm -rf fuzz/work
+	rm -rf fuzz/out
 
 .PHONY: fuzz fuzz-coverage fuzz-clean
 
