@@ -30,7 +30,7 @@ FUZZ_TARGETS = case report safetensors
 fuzz_target_sources = \
 	fuzz/fuzz_case.c fuzz/shard.c fuzz/target_file.c \
 	harness/buffer.c harness/campaign.c harness/distributions.c harness/exact.c harness/given.c harness/groups.c \
-	harness/result.c harness/rng.c harness/safetensors.c harness/safetensors_case.c harness/shapes.c \
+	harness/red_zone.c harness/result.c harness/rng.c harness/safetensors.c harness/safetensors_case.c harness/shapes.c \
 	harness/tensor_table.c harness/tensors.c harness/text.c
 fuzz_target_build = $(FUZZ_CC) -std=gnu11 -g -O1 -w $(DEFS) $(AM_CPPFLAGS) $(JANSSON_CFLAGS) -fopenmp-simd
 EXTRA_DIST += fuzz/corpus fuzz/replay.c
