@@ -29,8 +29,9 @@ emulated_programs = \
 check_DATA = $(emulated_programs)
 TESTS += tests/gpu/check-emulated.sh
 CLEANFILES += $(emulated_programs) $(emulated)/*.o
+# Libtool keeps the linked programs beside its wrappers; automake empties that folder only where it made objects itself.
 mostlyclean-local:
-	rm -rf $(emulated)/tree
+	rm -rf $(emulated)/tree tests/gpu/.libs
 
 emulated_tree = $(emulated)/tree
 emulated_compile = $(CXX17) $(CXXFLAGS) $(SANITIZE_CFLAGS) $(OPENMP_CFLAGS) -Wall -Wextra -fno-strict-aliasing \
