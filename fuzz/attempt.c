@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "attempt.h"
 #include "blocks.h"
+#include "harness/calibration.h"
+#include "harness/contract.h"
 #include "harness/exactness.h"
 #include "harness/machine.h"
+#include "harness/reference.h"
 #include "harness/relations.h"
 #include "harness/tier0.h"
 #include "harness/verdict.h"
@@ -61,14 +64,11 @@ void fuzz_subject_free(struct fuzz_subject *s)
     ttt_tensors_free(&s->inputs);
 }
 
-/* What ttt-calibrate draws its shapes from, with a little room. */
+/* What ttt-calibrate draws its cases from. */
 int fuzz_is_calibrated(const struct fuzz_subject *subject)
 {
     const struct ttt_mlp_shape *s = &subject->c.shape;
-    const int64_t C = s->mini_batch_size, F = s->head_dim, D = s->hidden_dim;
-    const int narrow = F < 16;
-    return subject->plain && s->ln_eps >= 1e-8 && s->ln_eps <= 1e-5 && C >= 4 && C <= (narrow ? 16 : 64) &&
-           s->seq_len >= C && F >= 5 && F <= 128 && D >= F && D <= (narrow ? 48 : 512);
+    return subject->plain && s->ln_eps >= 1e-8 && s->ln_eps <= 1e-5 && ttt_calibration_covers(s);
 }
 
 /* A verdict that is known before any gate is read. */
@@ -101,7 +101,7 @@ static int outputs_make(struct attempt *a, enum fuzz_depth depth)
         return ttt_tensors_load(&a->k, a->subject->file, &a->subject->c, 0, a->subject->c.shape.heads, lab->types,
                                 roles, a->error, a->error_size);
     }
-    if (fuzz_block_make(&a->k, &a->subject->inputs, lab->types, a->open, a->error, a->error_size) != 0)
+    if (ttt_reference_block(&a->k, &a->subject->inputs, lab->types, a->open, a->error, a->error_size) != 0)
         return -1;
     if (!(a->open & TTT_DIRECTION_FORWARD))
         for (enum ttt_tensor t = TTT_W1_CHECKPOINTS; t <= TTT_B2_CHECKPOINTS; t++)
@@ -119,37 +119,31 @@ static int outputs_make(struct attempt *a, enum fuzz_depth depth)
     return 0;
 }
 
-enum { REPLICAS = 8 };
-
-static void fail_finite(struct attempt *a, enum ttt_tensor t, int64_t at)
+static void fail_finite(struct attempt *a, enum ttt_tensor t, const struct ttt_range *range)
 {
-    char place[TTT_DETAIL_TEXT], detail[2 * TTT_DETAIL_TEXT];
-    ttt_tensor_place(t, &a->subject->c.shape, at, place);
-    snprintf(detail, sizeof detail, "%s %s is %g, that of %s is %g", ttt_tensor_info[t].name, place,
-             ttt_buffer_get(&a->k.buffer[t], at), fuzz_reference(a->lab->types)->name,
-             ttt_buffer_get(&a->contract.buffer[t], at));
+    char place[TTT_DETAIL_TEXT], reference[TTT_POINTS_TEXT], detail[2 * TTT_DETAIL_TEXT];
+    ttt_tensor_place(t, &a->subject->c.shape, range->first, place);
+    ttt_contract_reference(a->lab->types, ttt_points_modelled(a->lab->points, &a->subject->c.shape), reference);
+    snprintf(detail, sizeof detail, "%s %s is %g, that of %s is %g", ttt_tensor_info[t].name, place, range->k,
+             reference, range->r);
     fail(a, "finite", t, detail);
 }
 
 /* Some position is finite in only one of candidate and reference: look closer. */
 static int settle_finite(struct attempt *a)
 {
-    const struct fuzz_outputs o = {&a->truth, &a->contract, &a->k};
-    struct ttt_tensors replicas[REPLICAS] = {{.head0 = 0}};
-    int status = 0;
-    for (int i = 0; i < REPLICAS && status == 0; i++)
-        status = fuzz_block_replicate(&replicas[i], &a->subject->inputs, (uint64_t)i + 1, a->open, a->lab->threads,
-                                      a->error, a->error_size);
-    for (enum ttt_tensor t = TTT_XQW; t < TTT_TENSOR_COUNT && status == 0 && a->out->verdict != TTT_FAIL; t++) {
-        if (!fuzz_is_output(t, a->open) || !a->k.buffer[t].data)
-            continue;
-        const int64_t at = fuzz_screen_settled(&o, t, replicas, REPLICAS);
-        if (at >= 0)
-            fail_finite(a, t, at);
-    }
-    for (int i = 0; i < REPLICAS; i++)
-        ttt_tensors_free(&replicas[i]);
-    return status;
+    const struct ttt_range_question question = {.truth = &a->truth,
+                                                .k = &a->k,
+                                                .directions = a->open,
+                                                .points = ttt_points_modelled(a->lab->points, &a->subject->c.shape),
+                                                .threads = a->lab->threads};
+    struct ttt_range range[TTT_TENSOR_COUNT] = {{.wrong = 0}};
+    if (ttt_range_count(&question, range, a->error, a->error_size) != 0)
+        return -1;
+    for (enum ttt_tensor t = TTT_XQW; t < TTT_TENSOR_COUNT && a->out->verdict != TTT_FAIL; t++)
+        if (range[t].wrong > 0)
+            fail_finite(a, t, &range[t]);
+    return 0;
 }
 
 /* Compare the outputs with the reference's.  0, or -1 with one line in error. */
@@ -262,7 +256,7 @@ static int judge(struct attempt *a, enum fuzz_depth depth)
 {
     const struct fuzz_lab *lab = a->lab;
     struct ttt_run run = {.c = a->subject->c, .directions = a->open, .threads = lab->threads, .budget = TTT_RUN_BUDGET};
-    const struct ttt_contender contender = {lab->candidate, a->lab->types};
+    const struct ttt_contender contender = {lab->candidate, lab->types, lab->points};
     struct ttt_safetensors *scratch = NULL;
     run.file = a->subject->file;
     if (!run.file && !a->subject->plain) {
@@ -287,7 +281,7 @@ static int judge(struct attempt *a, enum fuzz_depth depth)
 static int attempt_run(struct attempt *a, enum fuzz_depth depth)
 {
     const struct fuzz_lab *lab = a->lab;
-    const struct ttt_candidate *reference = fuzz_reference(a->lab->types);
+    const struct ttt_candidate *reference = ttt_candidate_contract(lab->types, lab->points);
     if (fuzz_block_run(&a->contract, &a->subject->inputs, reference, a->open, lab->threads, a->error, a->error_size))
         return -1;
     if (outputs_make(a, depth) != 0)

@@ -28,6 +28,7 @@
 struct fuzz_lab {
     const struct ttt_candidate *candidate; /* NULL: the outputs of the subject's file are judged */
     enum ttt_types types;                  /* of the candidate, or of those outputs */
+    unsigned points;                       /* that the candidate declares (harness/contract.h) */
     unsigned directions;                   /* bit mask TTT_DIRECTION_* */
     int threads;
     const char *scratch;       /* path of a file that may be overwritten */

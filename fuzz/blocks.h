@@ -11,23 +11,15 @@
 
 #define FUZZ_INPUTS (1u << TTT_ROLE_INPUT | 1u << TTT_ROLE_UPSTREAM)
 
-/* The roles of a run in these directions: inputs, and the forward outputs, which a backward pass starts from. */
-unsigned fuzz_roles(unsigned directions);
-
-/* The reference whose arithmetic is that of a type set. */
-const struct ttt_candidate *fuzz_reference(enum ttt_types types);
-
-/* A block of all heads with these inputs, converted to the type set; outputs are poison.
- * 0, or -1 with one line in `error`.  Free with ttt_tensors_free either way. */
-int fuzz_block_make(struct ttt_tensors *block, const struct ttt_tensors *inputs, enum ttt_types types,
-                    unsigned directions, char *error, size_t error_size);
-
-/* The same, and a candidate's passes on it: always the forward pass, which the backward pass starts from. */
+/* A block of all heads with these inputs, converted to the candidate's types, and its passes on it: always the forward
+ * pass, which the backward pass starts from.  0, or -1 with one line in `error`.  Free with ttt_tensors_free either
+ * way. */
 int fuzz_block_run(struct ttt_tensors *block, const struct ttt_tensors *inputs, const struct ttt_candidate *candidate,
                    unsigned directions, int threads, char *error, size_t error_size);
 
-/* The same for replica `seed` of the precision contract, whose token outputs are float. */
-int fuzz_block_replicate(struct ttt_tensors *block, const struct ttt_tensors *inputs, uint64_t seed,
+/* The same for replica `seed` of the precision contract with declared points (harness/contract.h), whose token outputs
+ * are float. */
+int fuzz_block_replicate(struct ttt_tensors *block, const struct ttt_tensors *inputs, uint64_t seed, unsigned points,
                          unsigned directions, int threads, char *error, size_t error_size);
 
 /* Is it an output of the passes in these directions? */

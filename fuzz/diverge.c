@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "diverge.h"
 #include "blocks.h"
+#include "harness/reference.h"
 #include "harness/tier0.h"
 #include "screen.h"
 #include <math.h>
@@ -81,7 +82,7 @@ static int part_inputs(const struct walk *w, int64_t m, int64_t n, struct ttt_te
 static int run_candidate(const struct walk *w, const struct ttt_tensors *inputs, struct ttt_tensors *block)
 {
     const struct ttt_candidate *candidate = w->lab->candidate;
-    if (fuzz_block_make(block, inputs, candidate->types, w->directions, w->error, w->error_size) != 0)
+    if (ttt_reference_block(block, inputs, candidate->types, w->directions, w->error, w->error_size) != 0)
         return -1;
     for (enum ttt_direction d = TTT_FORWARD; d <= TTT_BACKWARD; d++) {
         const struct ttt_call call = {.candidate = candidate, .direction = d, .threads = w->lab->threads};
@@ -151,7 +152,7 @@ static int compare(const struct walk *w, int64_t m, const struct fuzz_outputs *o
 static int look(struct walk *w, int64_t m, enum ttt_direction direction, const struct ttt_tensors *from_here)
 {
     const struct fuzz_lab *lab = w->lab;
-    const struct ttt_candidate *reference = fuzz_reference(lab->candidate->types);
+    const struct ttt_candidate *reference = ttt_candidate_contract(lab->types, lab->points);
     const unsigned directions = direction == TTT_FORWARD ? TTT_DIRECTION_FORWARD : TTT_DIRECTION_BOTH;
     struct ttt_tensors inputs = {.head0 = 0}, truth = {.head0 = 0}, contract = {.head0 = 0}, k = {.head0 = 0};
     int status = part_inputs(w, m, rows_of(w, m), &inputs);
@@ -161,7 +162,7 @@ static int look(struct walk *w, int64_t m, enum ttt_direction direction, const s
     if (status == 0)
         status = fuzz_block_run(&contract, &inputs, reference, directions, lab->threads, w->error, w->error_size);
     if (status == 0)
-        status = fuzz_block_make(&k, &inputs, lab->candidate->types, directions, w->error, w->error_size);
+        status = ttt_reference_block(&k, &inputs, lab->candidate->types, directions, w->error, w->error_size);
     if (status == 0) {
         const struct fuzz_outputs o = {&truth, &contract, &k};
         part_outputs(w, m, from_here, &k);

@@ -2,6 +2,7 @@
 #include "finding.h"
 #include "blocks.h"
 #include "diverge.h"
+#include "harness/reference.h"
 #include "harness/tier0.h"
 #include "shrink.h"
 #include "stages.h"
@@ -60,7 +61,7 @@ int fuzz_finding_save(const struct fuzz_lab *lab, const struct fuzz_subject *sub
 {
     struct ttt_tensors block = {.head0 = 0};
     unsigned roles = FUZZ_INPUTS;
-    int status = fuzz_block_make(&block, &subject->inputs, lab->types, TTT_DIRECTION_BOTH, error, error_size);
+    int status = ttt_reference_block(&block, &subject->inputs, lab->types, TTT_DIRECTION_BOTH, error, error_size);
     /* Outputs as far as the passes give any: what is missing in the file was not there. */
     for (enum ttt_direction d = TTT_FORWARD; d <= TTT_BACKWARD && status == 0; d++) {
         const struct ttt_call call = {.candidate = lab->candidate, .direction = d, .threads = lab->threads};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "poison.h"
 #include "blocks.h"
+#include "harness/reference.h"
 #include "harness/tier0.h"
 #include <inttypes.h>
 #include <math.h>
@@ -103,7 +104,7 @@ static int compare_tensor(const struct comparison *c, enum ttt_tensor t)
 static int run_clean(const struct fuzz_lab *lab, const struct ttt_tensors *inputs, const struct ttt_tensors *k,
                      struct ttt_tensors *block, char *error, size_t error_size)
 {
-    if (fuzz_block_make(block, inputs, k->types, lab->directions, error, error_size) != 0)
+    if (ttt_reference_block(block, inputs, k->types, lab->directions, error, error_size) != 0)
         return -1;
     int status = TTT_OK;
     for (enum ttt_direction d = TTT_FORWARD; d <= TTT_BACKWARD && status == TTT_OK; d++) {
@@ -124,8 +125,9 @@ int fuzz_poison_check(const struct fuzz_lab *lab, const struct fuzz_subject *sub
     struct ttt_tensors inputs = {.head0 = 0}, block = {.head0 = 0};
     struct entry *entries = calloc((size_t)(s->batch * s->heads), sizeof *entries);
     *fails = 0;
-    int status =
-        entries ? fuzz_block_make(&inputs, &subject->inputs, TTT_TYPES_F64, lab->directions, error, error_size) : -1;
+    int status = entries
+                     ? ttt_reference_block(&inputs, &subject->inputs, TTT_TYPES_F64, lab->directions, error, error_size)
+                     : -1;
     if (!entries)
         snprintf(error, error_size, "out of memory");
     for (int64_t bh = 0; bh < s->batch * s->heads && entries; bh++)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "screen.h"
 #include "harness/groups.h"
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -85,37 +84,5 @@ int64_t fuzz_screen_finite(const struct fuzz_outputs *o, enum ttt_tensor t)
     for (int64_t i = 0; i < k->elements; i++)
         if (isfinite(ttt_buffer_get(k, i)) != isfinite(ttt_buffer_get(contract, i)))
             return i;
-    return -1;
-}
-
-/* Are all finite elements nowhere near the end of the range? */
-static int is_far_from_overflow(const struct ttt_buffer *b)
-{
-    double most = 0;
-    for (int64_t i = 0; i < b->elements && b->data; i++) {
-        const double x = fabs(ttt_buffer_get(b, i));
-        most = isfinite(x) && x > most ? x : most;
-    }
-    return most <= ldexp((double)FLT_MAX, -20);
-}
-
-int64_t fuzz_screen_settled(const struct fuzz_outputs *o, enum ttt_tensor t, const struct ttt_tensors *replicas,
-                            int count)
-{
-    const struct ttt_buffer *k = &o->k->buffer[t], *contract = &o->contract->buffer[t];
-    int far = is_far_from_overflow(contract);
-    for (enum ttt_tensor input = 0; input < TTT_XQW; input++)
-        far &= is_far_from_overflow(&o->contract->buffer[input]);
-    for (int64_t i = 0; i < k->elements; i++) {
-        const double r = ttt_buffer_get(&o->truth->buffer[t], i);
-        const int finite = isfinite(ttt_buffer_get(contract, i)) != 0;
-        int settled = finite ? far : !(fabs(r) <= 4 * (double)FLT_MAX);
-        if (finite == (isfinite(ttt_buffer_get(k, i)) != 0))
-            continue;
-        for (int s = 0; s < count; s++)
-            settled &= finite == (isfinite(ttt_buffer_get(&replicas[s].buffer[t], i)) != 0);
-        if (settled)
-            return i;
-    }
     return -1;
 }

@@ -24,10 +24,4 @@ double fuzz_screen(const struct fuzz_outputs *o, enum ttt_tensor t);
 /* The first element that is finite in only one of k and contract, or -1. */
 int64_t fuzz_screen_finite(const struct fuzz_outputs *o, enum ttt_tensor t);
 
-/* The first such element that no correct kernel can have: at the end of the range it is a matter of the order of sums
- * what becomes infinite.  All replicas agree with the contract there; where the contract is finite, its tensor and the
- * inputs are far from the end of the range, and where it is not, the truth is beyond it. */
-int64_t fuzz_screen_settled(const struct fuzz_outputs *o, enum ttt_tensor t, const struct ttt_tensors *replicas,
-                            int count);
-
 #endif

@@ -118,7 +118,8 @@ static int watch_reference(const struct fuzz_lab *lab, const struct fuzz_subject
     s->is_double = reference->types == TTT_TYPES_F64;
     ttt_candidate_ref_probe(fuzz_stages_probe, s);
     const int status =
-        seed ? fuzz_block_replicate(&block, &subject->inputs, seed, lab->directions, lab->threads, error, error_size)
+        seed ? fuzz_block_replicate(&block, &subject->inputs, seed, lab->points, lab->directions, lab->threads, error,
+                                    error_size)
              : fuzz_block_run(&block, &subject->inputs, reference, lab->directions, lab->threads, error, error_size);
     ttt_candidate_ref_probe(NULL, NULL);
     ttt_tensors_free(&block);
@@ -245,7 +246,7 @@ int fuzz_find_equation(const struct fuzz_lab *lab, const char *spec, const struc
 {
     struct fuzz_stages truth = {.list = NULL}, k = {.list = NULL};
     struct samples samples = {.count = 0};
-    const struct ttt_candidate *reference = fuzz_reference(lab->types);
+    const struct ttt_candidate *reference = ttt_candidate_contract(lab->types, lab->points);
     *out = (struct fuzz_equation){.offered = ttt_candidate_is_reference(lab->candidate)};
     int status = out->offered ? watch_reference(lab, subject, lab->candidate, 0, &k, error, error_size)
                               : watch_plugin(lab, spec, subject, path, &k, &out->offered, error, error_size);

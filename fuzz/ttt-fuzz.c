@@ -8,6 +8,7 @@
 #include "harness/campaign.h"
 #include "harness/clock.h"
 #include "harness/command.h"
+#include "harness/contract.h"
 #include "harness/given.h"
 #include "harness/progress.h"
 #include "harness/rng.h"
@@ -300,6 +301,7 @@ static int run_program(const struct fuzz_options *o, const char *command)
     struct session s = {.o = o, .lab = {.candidate = o->candidate.candidate, .directions = o->directions}};
     s.lab.threads = o->threads;
     s.lab.types = o->candidate.candidate ? o->candidate.candidate->types : TTT_TYPES_F64;
+    s.lab.points = o->candidate.candidate ? ttt_points_declared(o->candidate.candidate) : 0;
     s.lab.result = calloc(1, sizeof *s.lab.result);
     s.lab.scratch = s.scratch;
     omp_set_num_threads(o->threads);

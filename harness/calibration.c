@@ -63,14 +63,38 @@ static double threshold_of_class(const struct ttt_calibration_cell *cells, int s
     return most;
 }
 
+int ttt_calibration_covers(const struct ttt_mlp_shape *shape)
+{
+    const int64_t F = shape->head_dim, D = shape->hidden_dim;
+    const int64_t rows = shape->seq_len < shape->mini_batch_size ? shape->seq_len : shape->mini_batch_size;
+    return F >= 3 && F <= 128 && D >= F && D <= (ttt_class_of(shape) == TTT_CLASS_NARROW ? 48 : 512) && rows >= 4 &&
+           rows <= (F < TTT_GROUP_LEAST ? 20 : 64);
+}
+
+/* The largest of these classes of size and distributions; -1: of all. */
+static double threshold_among(const struct ttt_calibration *table, int by_types, int distribution, int size,
+                              enum ttt_tensor t, int gate)
+{
+    double threshold = (double)NAN;
+    for (int d = 0; d < TTT_DIST_COUNT; d++)
+        for (int s = 0; s < TTT_CLASS_COUNT; s++)
+            if ((distribution < 0 || d == distribution) && (size < 0 || s == size))
+                threshold = fmax(threshold, threshold_of_class(table->cells[by_types][d], s, t, gate));
+    return threshold;
+}
+
 double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_types types, const struct ttt_case *c,
                                  int any_distribution, enum ttt_tensor t, int gate, int64_t elements)
 {
-    const int by_types = types == TTT_TYPES_BF16;
-    double threshold = (double)NAN;
-    for (int d = 0; d < TTT_DIST_COUNT; d++)
-        if (any_distribution || c->distribution >= TTT_DIST_COUNT || d == (int)c->distribution)
-            threshold =
-                fmax(threshold, threshold_of_class(table->cells[by_types][d], ttt_class_of(&c->shape), t, gate));
-    return threshold / ttt_gate_weight(gate, elements);
+    const int by_types = types == TTT_TYPES_BF16, covered = ttt_calibration_covers(&c->shape);
+    const int distribution =
+        any_distribution || !covered || c->distribution >= TTT_DIST_COUNT ? -1 : (int)c->distribution;
+    const int size = covered ? ttt_class_of(&c->shape) : -1;
+    const double threshold =
+        threshold_among(table, by_types, distribution, size, t, gate) / ttt_gate_weight(gate, elements);
+    if (covered || gate < TTT_GATE_G3)
+        return threshold;
+    const int same_level = gate - TTT_GATE_G3 + TTT_GATE_G1;
+    return fmax(threshold, threshold_among(table, by_types, distribution, size, t, same_level) /
+                               ttt_gate_weight(same_level, elements));
 }

@@ -3,6 +3,7 @@
  * The reference as candidates: the only file of the harness that knows <ttt/ttt_ref.h>.
  */
 #include "candidates.h"
+#include "contract.h"
 #include <ttt/ttt_ref.h>
 
 /* Shown every stage of every call; NULL: nobody looks. */
@@ -20,13 +21,51 @@ struct reference {
                                 const struct ttt_ref_options *, void *, size_t);
     int exact_outputs;
     uint64_t stochastic_seed;
+    unsigned points; /* bit mask of 1 << enum ttt_point */
 };
+
+/* The parts of an exchange where nobody says how many: replicas have two and four in turn. */
+static int parts_of(const struct reference *r, const struct ttt_mlp_shape *shape)
+{
+    const int parts = r->stochastic_seed % 2 ? 4 : 2;
+    return shape->hidden_dim < parts ? 1 : parts;
+}
+
+/* The points that the pass has, in the reference's words. */
+static unsigned points_of(const struct reference *r, const struct ttt_mlp_shape *shape, enum ttt_direction direction)
+{
+    static const struct {
+        enum ttt_point point;
+        enum ttt_ref_point ref;
+    } words[] = {{TTT_POINT_ETA, TTT_REF_POINT_ETA},
+                 {TTT_POINT_EXCHANGE, TTT_REF_POINT_EXCHANGE},
+                 {TTT_POINT_TANH, TTT_REF_POINT_TANH},
+                 {TTT_POINT_SLOPE, TTT_REF_POINT_SLOPE}};
+    const unsigned modelled = direction == TTT_FORWARD ? ttt_points_modelled(r->points, shape) : 0;
+    unsigned points = 0;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (modelled & 1u << words[i].point)
+            points |= words[i].ref;
+    return points;
+}
+
+static struct ttt_ref_options options_of(const struct reference *r, const struct ttt_mlp_shape *shape,
+                                         enum ttt_direction direction, int threads)
+{
+    const unsigned points = points_of(r, shape, direction);
+    return (struct ttt_ref_options){.threads = threads,
+                                    .exact_outputs = r->exact_outputs,
+                                    .stochastic_seed = r->stochastic_seed,
+                                    .points = points,
+                                    .exchange_parts = points & TTT_REF_POINT_EXCHANGE ? parts_of(r, shape) : 0,
+                                    .probe = probe,
+                                    .probe_context = probe_context};
+}
 
 static enum ttt_status reference_supports(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction)
 {
     const struct reference *r = self;
-    const struct ttt_ref_options options = {
-        .threads = 1, .exact_outputs = r->exact_outputs, .stochastic_seed = r->stochastic_seed};
+    const struct ttt_ref_options options = options_of(r, shape, direction, 1);
     size_t bytes;
     return r->query[direction](shape, &options, &bytes);
 }
@@ -35,8 +74,7 @@ static size_t reference_workspace(void *self, const struct ttt_mlp_shape *shape,
                                   int threads)
 {
     const struct reference *r = self;
-    const struct ttt_ref_options options = {
-        .threads = threads, .exact_outputs = r->exact_outputs, .stochastic_seed = r->stochastic_seed};
+    const struct ttt_ref_options options = options_of(r, shape, direction, threads);
     size_t bytes = 0;
     r->query[direction](shape, &options, &bytes);
     return bytes;
@@ -46,11 +84,7 @@ static enum ttt_status reference_forward(void *self, const struct ttt_mlp_shape 
                                          const struct ttt_mlp_forward_args *args, const struct ttt_candidate_call *call)
 {
     const struct reference *r = self;
-    const struct ttt_ref_options options = {.threads = call->threads,
-                                            .exact_outputs = r->exact_outputs,
-                                            .stochastic_seed = r->stochastic_seed,
-                                            .probe = probe,
-                                            .probe_context = probe_context};
+    const struct ttt_ref_options options = options_of(r, shape, TTT_FORWARD, call->threads);
     return r->forward(shape, args, &options, call->workspace, call->workspace_bytes);
 }
 
@@ -59,11 +93,7 @@ static enum ttt_status reference_backward(void *self, const struct ttt_mlp_shape
                                           const struct ttt_candidate_call *call)
 {
     const struct reference *r = self;
-    const struct ttt_ref_options options = {.threads = call->threads,
-                                            .exact_outputs = r->exact_outputs,
-                                            .stochastic_seed = r->stochastic_seed,
-                                            .probe = probe,
-                                            .probe_context = probe_context};
+    const struct ttt_ref_options options = options_of(r, shape, TTT_BACKWARD, call->threads);
     return r->backward(shape, args, &options, call->workspace, call->workspace_bytes);
 }
 
@@ -90,6 +120,12 @@ static struct reference replica = {
     .forward = ttt_ref_mlp_forward_bf16,
     .backward = ttt_ref_mlp_backward_bf16,
     .exact_outputs = 1,
+};
+
+static struct reference declared = {
+    .query = {ttt_ref_mlp_forward_workspace_bf16, ttt_ref_mlp_backward_workspace_bf16},
+    .forward = ttt_ref_mlp_forward_bf16,
+    .backward = ttt_ref_mlp_backward_bf16,
 };
 
 static struct reference c128 = {
@@ -142,7 +178,7 @@ const struct ttt_candidate ttt_candidate_ref_bf16 = {
     .workspace = reference_workspace,
 };
 
-const struct ttt_candidate *ttt_candidate_replica(uint64_t seed)
+const struct ttt_candidate *ttt_candidate_replica(uint64_t seed, unsigned points)
 {
     static const struct ttt_candidate candidate = {
         .abi = TTT_CANDIDATE_ABI,
@@ -159,7 +195,32 @@ const struct ttt_candidate *ttt_candidate_replica(uint64_t seed)
         .workspace = reference_workspace,
     };
     replica.stochastic_seed = seed;
+    replica.points = points;
     return &candidate;
+}
+
+const struct ttt_candidate *ttt_candidate_contract(enum ttt_types types, unsigned points)
+{
+    static const struct ttt_candidate candidate = {
+        .abi = TTT_CANDIDATE_ABI,
+        .name = "ref-bf16",
+        .about = "ref-bf16 with rounding points beyond the contract",
+        .types = TTT_TYPES_BF16,
+        .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL,
+        .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD,
+        .deterministic = 1,
+        .self = &declared,
+        .supports = reference_supports,
+        .forward = reference_forward,
+        .backward = reference_backward,
+        .workspace = reference_workspace,
+    };
+    if (points)
+        declared.points = points;
+    return types == TTT_TYPES_F64   ? &ttt_candidate_ref_f64
+           : types == TTT_TYPES_F32 ? &ttt_candidate_ref_f32
+           : points                 ? &candidate
+                                    : &ttt_candidate_ref_bf16;
 }
 
 void ttt_candidate_ref_probe(ttt_mlp_probe_fn *fn, void *context)

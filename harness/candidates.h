@@ -31,9 +31,14 @@ extern const struct ttt_candidate ttt_candidate_ref_f32;
 extern const struct ttt_candidate ttt_candidate_ref_bf16;
 
 /* The precision contract before its outputs are rounded: token outputs are float, its types are TTT_TYPES_BF16
- * otherwise. Operands round to nearest for seed 0, else stochastically: a replica.  Not a candidate that a user can
- * name; each call changes the one that there is. */
-const struct ttt_candidate *ttt_candidate_replica(uint64_t seed);
+ * otherwise. Operands round to nearest for seed 0, else stochastically: a replica.  `points` (contract.h): with those
+ * of them that the reference models, an exchange in two parts for even seeds, in four for odd ones.  Not a candidate
+ * that a user can name; each call changes the one that there is. */
+const struct ttt_candidate *ttt_candidate_replica(uint64_t seed, unsigned points);
+
+/* The reference whose arithmetic is that of a type set; bfloat16 with the points that the reference models, an exchange
+ * in two parts.  Each call with points changes the one that there is. */
+const struct ttt_candidate *ttt_candidate_contract(enum ttt_types types, unsigned points);
 
 /* From now on show the stages of every call of the reference, in whatever precision, to `probe` (NULL: to nobody). */
 void ttt_candidate_ref_probe(ttt_mlp_probe_fn *probe, void *context);

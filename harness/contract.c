@@ -5,8 +5,9 @@
 #include <string.h>
 
 const char *const ttt_point_name[TTT_POINT_COUNT] = {
-    [TTT_POINT_ETA] = "eta",   [TTT_POINT_EXCHANGE] = "exchange", [TTT_POINT_TANH] = "tanh",
-    [TTT_POINT_XHAT] = "xhat", [TTT_POINT_GELU1] = "gelu1",       [TTT_POINT_DWOUT] = "dWout",
+    [TTT_POINT_ETA] = "eta",     [TTT_POINT_EXCHANGE] = "exchange", [TTT_POINT_TANH] = "tanh",
+    [TTT_POINT_SLOPE] = "slope", [TTT_POINT_XHAT] = "xhat",         [TTT_POINT_GELU1] = "gelu1",
+    [TTT_POINT_DWOUT] = "dWout",
 };
 
 static int refuse(const char *word, size_t n, char *error, size_t error_size)
@@ -54,6 +55,20 @@ int ttt_contract_parse(const char *text, unsigned *points, char *error, size_t e
     return -1;
 }
 
+unsigned ttt_points_declared(const struct ttt_candidate *candidate)
+{
+    unsigned points = 0;
+    char error[256];
+    return ttt_points_parse(candidate->rounding_points, &points, error, sizeof error) == 0 ? points : 0;
+}
+
+unsigned ttt_points_modelled(unsigned points, const struct ttt_mlp_shape *shape)
+{
+    return shape->causal ? 0
+                         : points & (1u << TTT_POINT_ETA | 1u << TTT_POINT_EXCHANGE | 1u << TTT_POINT_TANH |
+                                     1u << TTT_POINT_SLOPE);
+}
+
 void ttt_points_format(unsigned points, char text[TTT_POINTS_TEXT])
 {
     size_t used = 0;
@@ -61,4 +76,12 @@ void ttt_points_format(unsigned points, char text[TTT_POINTS_TEXT])
     for (enum ttt_point p = 0; p < TTT_POINT_COUNT; p++)
         if (points & 1u << p)
             used += (size_t)snprintf(text + used, TTT_POINTS_TEXT - used, "%s%s", used ? "+" : "", ttt_point_name[p]);
+}
+
+void ttt_contract_reference(enum ttt_types types, unsigned points, char text[TTT_POINTS_TEXT])
+{
+    static const char *const names[] = {"ref-f64", "ref-f32", "ref-bf16"};
+    char words[TTT_POINTS_TEXT];
+    ttt_points_format(points, words);
+    snprintf(text, TTT_POINTS_TEXT, "%s%s%.48s", names[types], points ? "+" : "", words);
 }

@@ -66,7 +66,7 @@ static int try_premise(const struct ttt_run *run, char *difference, size_t size,
     if (status == 0)
         status = replica_open(run, &replica, error, error_size);
     for (int seed = 1; seed <= REPLICAS && status == 0; seed++) {
-        status = call(run, ttt_candidate_replica((uint64_t)seed), &replica, error, error_size);
+        status = call(run, ttt_candidate_replica((uint64_t)seed, 0), &replica, error, error_size);
         if (status == 0)
             compare(&replica, &truth, difference, size);
     }

@@ -39,7 +39,7 @@ int ttt_hidden_same_kind(const struct ttt_case *a, const struct ttt_case *b)
 static int fails_one(const struct ttt_run *run, const struct ttt_candidate *candidate, const struct ttt_case *c,
                      char line[TTT_TABLE_LINE], char *error, size_t error_size)
 {
-    const struct ttt_contender contender = {candidate, candidate->types};
+    const struct ttt_contender contender = ttt_contender_of(candidate);
     const struct ttt_run hidden = {
         .c = *c, .directions = run->directions, .threads = run->threads, .budget = run->budget};
     struct ttt_result *found = calloc(1, sizeof *found);

@@ -42,7 +42,9 @@ harness_libttt_harness_la_SOURCES = \
 	harness/plugin.c harness/plugin.h \
 	harness/profile.c harness/profile.h \
 	harness/progress.c harness/progress.h \
+	harness/range.c harness/range.h \
 	harness/red_zone.c harness/red_zone.h \
+	harness/reference.c harness/reference.h \
 	harness/relations.c harness/relations.h \
 	harness/relations_heads.c \
 	harness/relations_resume.c \

@@ -199,8 +199,12 @@ static int start(struct plugin *p)
     p->about = answer.about;
     unsigned points;
     char error[192];
-    if (ttt_points_parse(p->about.rounding_points, &points, error, sizeof error) == 0)
+    const int understood = ttt_points_parse(p->about.rounding_points, &points, error, sizeof error) == 0;
+    if (understood && (!points || p->about.types == TTT_TYPES_BF16))
         return 0;
+    if (understood)
+        snprintf(error, sizeof error, "'%.63s' are declared of other types than bfloat16 (allowed: none)",
+                 p->about.rounding_points);
     reap(p, 1);
     return fail(p, "open", "rounding_points: %s", error);
 }

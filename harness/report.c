@@ -58,9 +58,10 @@ static json_t *map_json(const struct ttt_map *map)
                      (json_int_t)map->height, "width", (json_int_t)map->width, "values", values);
 }
 
-static json_t *tensor_json(const struct ttt_tensor_result *t, const struct ttt_mlp_shape *shape)
+static json_t *tensor_json(const struct ttt_result *r, const struct ttt_tensor_result *t)
 {
     const char *name = ttt_tensor_info[t->tensor].name;
+    const struct ttt_mlp_shape *shape = &r->c.shape;
     if (t->skipped[0])
         return json_pack("{s:s, s:o}", "name", name, "skipped", ttt_json_text(t->skipped));
     json_t *gates = json_array();
@@ -76,6 +77,8 @@ static json_t *tensor_json(const struct ttt_tensor_result *t, const struct ttt_m
         json_object_set_new(tensor, "worst", json_string(place));
     }
     json_object_set_new(tensor, "cost", ttt_json_number(t->cost));
+    if (r->points)
+        json_object_set_new(tensor, "contract_cost", ttt_json_number(t->contract_cost));
     json_object_set_new(tensor, "rounding", ttt_json_number(t->rounding));
     json_object_set_new(tensor, "ill_conditioned", json_boolean(t->ill_conditioned));
     json_object_set_new(tensor, "gates", gates);
@@ -112,7 +115,7 @@ static json_t *result_json(const struct ttt_result *r)
     snprintf(hash, sizeof hash, "%016" PRIx64, r->inputs_hash);
     json_t *tensors = json_array();
     for (int i = 0; i < r->tensor_count; i++)
-        json_array_append_new(tensors, tensor_json(&r->tensors[i], &r->c.shape));
+        json_array_append_new(tensors, tensor_json(r, &r->tensors[i]));
     for (int i = 0; i < r->tensor_count && r->heads.rows > 0; i++)
         if (r->tensors[i].tensor == r->mapped) {
             json_object_set_new(json_array_get(tensors, (size_t)i), "heads", map_json(&r->heads));

@@ -4,11 +4,9 @@
  *
  *   schema, program, command, version, revision, machine, started, notice,
  *   cases: [ { case, file (where the inputs came from one), inputs_hash, candidate, direction, verdict,
- *              tensors: [ { name, rel_l2, max_abs, max_ulp, bias, worst, cost, rounding, ill_conditioned,
- *                           gates: [ { name, verdict, value, bound, place } ],
- *                           ulp_histogram: { first, counts }, along: { error, cost }, heads: MAP, tile: MAP }
- *                         or { name, skipped } ],
- *              checks: [ { name, verdict, detail } ], seconds, repeat } ],
+ *              tensors: [ { name, rel_l2, max_abs, max_ulp, bias, worst, cost, contract_cost, rounding,
+ * ill_conditioned, gates: [ { name, verdict, value, bound, place } ], ulp_histogram: { first, counts }, along: { error,
+ * cost }, heads: MAP, tile: MAP } or { name, skipped } ], checks: [ { name, verdict, detail } ], seconds, repeat } ],
  *   gradient_proof (of a run that proves gradients, and then `cases` is empty):
  *     { bound, slope_bound, ratio, cases,
  *       rows: [ { form, distribution, input, verdict, ratio, checks, slope, slopes, worst } ] },
@@ -16,6 +14,7 @@
  *
  * ulp_histogram: counts[0] elements are off by less than 2^first ulp, counts[i] by less than 2^(first + i), the last by
  *   anything.
+ * contract_cost (where rounding points beyond the contract are declared): `cost` without them.
  * along (of token tensors): relative error, and what the arithmetic must cost, in equal parts of the sequence.
  * MAP (of the worst tensor of a case): { rows, columns, height, width, values }: RMS error over what it must cost, row
  * by row; `heads` is over height heads x width mini-batches or checkpoints, `tile` over a piece of height x width

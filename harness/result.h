@@ -8,6 +8,7 @@
 #include "gates.h"
 #include "metrics.h"
 #include "profile.h"
+#include "range.h"
 #include "shapes.h"
 #include "tensors.h"
 
@@ -44,8 +45,10 @@ struct ttt_tensor_result {
     enum ttt_tensor tensor;
     char skipped[TTT_DETAIL_TEXT]; /* why it was not judged; "" = it was */
     struct ttt_metrics metrics;
-    double cost;     /* rel_l2 that the candidate's arithmetic must cost on this data, by replicas of the contract */
-    double rounding; /* rel_l2 that rounding the truth to the output's dtype makes */
+    double cost; /* rel_l2 that the candidate's arithmetic must cost on this data, by replicas of the contract */
+    double contract_cost;   /* the same without the rounding points that the candidate declares */
+    double rounding;        /* rel_l2 that rounding the truth to the output's dtype makes */
+    struct ttt_range range; /* of float and bfloat16 outputs: which are not finite where they must be, or the reverse */
     int ill_conditioned;
     int gate_count;
     struct ttt_gate gates[TTT_RESULT_GATES];
@@ -60,13 +63,14 @@ struct ttt_check {
     char detail[TTT_DETAIL_TEXT]; /* what was found, or why it was skipped; "" when there is nothing to say */
 };
 
-#define TTT_RESULT_CHECKS  24
+#define TTT_RESULT_CHECKS  28
 #define TTT_DIAGNOSIS_TEXT 768
 
 struct ttt_result {
     struct ttt_case c;
     const char *candidate; /* its name, or "file" */
     enum ttt_types types;
+    unsigned points; /* declared beyond the contract (contract.h) */
     unsigned directions;
     uint64_t inputs_hash;
     enum ttt_verdict verdict;

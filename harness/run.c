@@ -1,24 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 #include "run.h"
 #include "blocks.h"
+#include "calibration.h"
+#include "contract.h"
 #include "judge.h"
 #include "machine.h"
+#include "reference.h"
 #include "tally.h"
 #include "tier0.h"
 #include "vacuity.h"
 #include "verdict.h"
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define INPUTS   (1u << TTT_ROLE_INPUT)
-#define UPSTREAM (1u << TTT_ROLE_UPSTREAM)
 #define FORWARD  (1u << TTT_ROLE_FORWARD_OUTPUT)
 #define BACKWARD (1u << TTT_ROLE_BACKWARD_OUTPUT)
 #define OUTPUTS  (FORWARD | BACKWARD)
 
 static const char out_of_memory[] = "out of memory";
+
+/* Replicas of the contract with some points, and what they say of a block. */
+struct replicas {
+    unsigned points;
+    struct ttt_judge judge;
+    int finite; /* all their outputs are */
+};
 
 /* One contender's way through the blocks. */
 struct lane {
@@ -26,6 +35,10 @@ struct lane {
     struct ttt_result *result;
     struct ttt_tally tally;
     struct ttt_judgement judgement;
+    struct replicas *by;      /* of the plain contract, or its own */
+    struct replicas declared; /* with the points that it declares, as far as they are modelled */
+    struct ttt_range range[TTT_TENSOR_COUNT];
+    int range_read;                  /* on some block */
     unsigned open;                   /* directions that still run */
     char closed[2][TTT_DETAIL_TEXT]; /* why a direction does not, by enum ttt_direction */
 };
@@ -36,7 +49,8 @@ struct stage {
     struct lane *lanes;
     int lane_count;
     char judged[TTT_TENSOR_COUNT]; /* tensors of which both the truth and the outputs are there */
-    struct ttt_judge judge;
+    struct replicas plain;
+    int64_t heads_per_block;
     int with_replicas; /* there is a contender whose arithmetic rounds more than the truth's */
     uint64_t inputs_hash;
     struct ttt_vacuity vacuity;
@@ -48,14 +62,6 @@ static int fail(struct stage *s, const char *what)
 {
     snprintf(s->error, s->error_size, "%s", what);
     return -1;
-}
-
-static unsigned roles_of(unsigned directions)
-{
-    unsigned roles = INPUTS | FORWARD;
-    if (directions & TTT_DIRECTION_BACKWARD)
-        roles |= UPSTREAM | BACKWARD;
-    return roles;
 }
 
 static unsigned output_roles(unsigned directions)
@@ -80,7 +86,7 @@ static int truth_call(struct stage *s, struct ttt_tensors *truth, enum ttt_direc
 static int truth_inputs(struct stage *s, struct ttt_tensors *truth, int64_t head0, int64_t heads)
 {
     const struct ttt_run *run = s->run;
-    const unsigned roles = roles_of(run->directions);
+    const unsigned roles = ttt_reference_roles(run->directions);
     if (!run->file)
         return ttt_tensors_make(truth, &run->c, head0, heads, TTT_TYPES_F64, roles, s->error, s->error_size);
     if (ttt_tensors_load(truth, run->file, &run->c, head0, heads, TTT_TYPES_F64, roles & ~OUTPUTS, s->error,
@@ -128,21 +134,6 @@ static int truth_make(struct stage *s, struct ttt_tensors *truth, int64_t head0,
 
 /* A contender on one block. */
 
-static void take_checkpoints(struct ttt_tensors *to, const struct ttt_tensors *truth)
-{
-    for (enum ttt_tensor t = TTT_W1_CHECKPOINTS; t <= TTT_B2_CHECKPOINTS; t++)
-        ttt_buffer_convert(&to->buffer[t], &truth->buffer[t]);
-}
-
-static int block_copy(struct stage *s, struct ttt_tensors *k, const struct ttt_tensors *truth, enum ttt_types types)
-{
-    if (ttt_tensors_alloc(k, &s->run->c, truth->head0, truth->c.shape.heads, types, roles_of(s->run->directions),
-                          s->error, s->error_size) != 0)
-        return -1;
-    ttt_tensors_convert_inputs(k, truth);
-    return 0;
-}
-
 static void lane_close(struct lane *lane, enum ttt_direction direction, const char *check, const char *why)
 {
     lane->open &= ~(1u << direction);
@@ -173,7 +164,7 @@ static void lane_passes(const struct stage *s, struct lane *lane, struct ttt_ten
 {
     lane_pass(s, lane, k, TTT_FORWARD);
     if (!(lane->open & TTT_DIRECTION_FORWARD) && lane->open & TTT_DIRECTION_BACKWARD)
-        take_checkpoints(k, truth);
+        ttt_reference_checkpoints(k, truth);
     lane_pass(s, lane, k, TTT_BACKWARD);
 }
 
@@ -183,10 +174,34 @@ static int inputs_fit(const struct stage *s, const struct ttt_tensors *k, const 
     return !s->run->file || ttt_tensors_inputs_hash(k) == ttt_tensors_inputs_hash(truth);
 }
 
+/* Positions that are not finite; where all outputs and all replicas are, there is nothing to look at. */
+static int lane_range(const struct stage *s, struct lane *lane, const struct ttt_tensors *k,
+                      const struct ttt_tensors *truth)
+{
+    const struct ttt_range_question question = {
+        .truth = truth, .k = k, .directions = lane->open, .points = lane->by->points, .threads = s->run->threads};
+    if (!lane->open || (lane->by->finite && ttt_range_is_finite(k, lane->open)))
+        return 0;
+    lane->range_read = 1;
+    return ttt_range_count(&question, lane->range, s->error, s->error_size);
+}
+
+static int lane_read(struct stage *s, struct lane *lane, const struct ttt_tensors *k, const struct ttt_tensors *truth)
+{
+    const unsigned roles = output_roles(lane->open);
+    if (ttt_tally_add(&lane->tally, k, truth, roles, s->judged) != 0)
+        return fail(s, out_of_memory);
+    if (lane->contender->types == TTT_TYPES_F64)
+        return 0;
+    if (ttt_judge_read(&lane->by->judge, k, truth, roles, &lane->judgement) != 0)
+        return fail(s, out_of_memory);
+    return lane_range(s, lane, k, truth);
+}
+
 static int lane_block(struct stage *s, struct lane *lane, struct ttt_tensors *k, const struct ttt_tensors *truth)
 {
     static const char unfit[] = "the inputs have values that its types cannot hold";
-    if (block_copy(s, k, truth, lane->contender->types) != 0)
+    if (ttt_reference_block(k, truth, lane->contender->types, s->run->directions, s->error, s->error_size) != 0)
         return -1;
     if (!inputs_fit(s, k, truth)) {
         lane_close(lane, TTT_FORWARD, "supported", unfit);
@@ -196,59 +211,28 @@ static int lane_block(struct stage *s, struct lane *lane, struct ttt_tensors *k,
     } else if (take_outputs(s, k) != 0) {
         return -1;
     }
-    const unsigned roles = output_roles(lane->open);
-    if (ttt_tally_add(&lane->tally, k, truth, roles, s->judged) != 0)
-        return fail(s, out_of_memory);
-    if (lane->contender->types != TTT_TYPES_F64 && ttt_judge_read(&s->judge, k, truth, roles, &lane->judgement) != 0)
-        return fail(s, out_of_memory);
-    return 0;
+    return lane_read(s, lane, k, truth);
 }
 
-/* Replicas of the precision contract on one block: bfloat16 in, float out. */
-
-static int replica_call(struct stage *s, int i, struct ttt_tensors *k, enum ttt_direction direction)
+/* Replicas of the precision contract on one block, one after the other in `k`. */
+static int replicas_block(struct stage *s, struct replicas *replicas, struct ttt_tensors *k,
+                          const struct ttt_tensors *truth)
 {
-    const struct ttt_call call = {
-        .candidate = ttt_candidate_replica((uint64_t)i + 1), .direction = direction, .threads = s->run->threads};
-    if (!(s->run->directions & 1u << direction) || ttt_call_plain(&call, k) == TTT_OK)
-        return 0;
-    return fail(s, "the precision contract cannot be computed for this case");
-}
-
-/* A block for the replicas' outputs, to be used by one after the other. */
-static int replica_alloc(struct stage *s, struct ttt_tensors *k, const struct ttt_tensors *truth)
-{
-    if (block_copy(s, k, truth, TTT_TYPES_BF16) != 0)
-        return -1;
-    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++) {
-        struct ttt_buffer *b = &k->buffer[t];
-        if (!b->data || b->dtype != TTT_BF16 || !(OUTPUTS & 1u << ttt_tensor_info[t].role))
-            continue;
-        const int64_t elements = b->elements;
-        ttt_buffer_free(b);
-        if (ttt_buffer_alloc(b, TTT_F32, elements) != 0)
-            return fail(s, out_of_memory);
-    }
-    return 0;
-}
-
-static int replicas_block(struct stage *s, struct ttt_tensors *k, const struct ttt_tensors *truth)
-{
-    if (ttt_judge_block(&s->judge, truth) != 0)
+    const unsigned directions = s->run->directions;
+    replicas->finite = 1;
+    if (ttt_judge_block(&replicas->judge, truth) != 0)
         return fail(s, out_of_memory);
-    if (replica_alloc(s, k, truth) != 0)
+    if (ttt_reference_replica_block(k, truth, directions, s->error, s->error_size) != 0)
         return -1;
     for (int i = 0; i < TTT_REPLICAS; i++) {
-        if (replica_call(s, i, k, TTT_FORWARD) != 0)
+        const struct ttt_candidate *replica = ttt_candidate_replica((uint64_t)i + 1, replicas->points);
+        if (ttt_reference_run(replica, k, truth, directions, s->run->threads, s->error, s->error_size) != 0)
             return -1;
-        if (!(s->run->directions & TTT_DIRECTION_FORWARD))
-            take_checkpoints(k, truth);
-        if (replica_call(s, i, k, TTT_BACKWARD) != 0)
-            return -1;
-        if (ttt_judge_replica(&s->judge, i, k, truth) != 0)
+        if (ttt_judge_replica(&replicas->judge, i, k, truth) != 0)
             return fail(s, out_of_memory);
+        replicas->finite &= ttt_range_is_finite(k, directions);
     }
-    ttt_judge_settle(&s->judge, truth);
+    ttt_judge_settle(&replicas->judge, truth);
     return 0;
 }
 
@@ -267,7 +251,7 @@ static int run_block(struct stage *s, int64_t head0, int64_t heads)
     int status = truth_make(s, &truth, head0, heads);
     if (status == 0 && s->with_replicas) {
         tell(s, "replicas of the contract", head0);
-        status = replicas_block(s, &k, &truth);
+        status = replicas_block(s, &s->plain, &k, &truth);
         ttt_tensors_free(&k);
     }
     for (int i = 0; i < s->lane_count && status == 0; i++) {
@@ -275,7 +259,12 @@ static int run_block(struct stage *s, int64_t head0, int64_t heads)
         if (!lane->open)
             continue;
         tell(s, lane->result->candidate, head0);
-        status = lane_block(s, lane, &k, &truth);
+        if (lane->by == &lane->declared) {
+            status = replicas_block(s, lane->by, &k, &truth);
+            ttt_tensors_free(&k);
+        }
+        if (status == 0)
+            status = lane_block(s, lane, &k, &truth);
         ttt_tensors_free(&k);
     }
     ttt_tensors_free(&truth);
@@ -284,7 +273,7 @@ static int run_block(struct stage *s, int64_t head0, int64_t heads)
 
 int64_t ttt_run_heads_per_block(const struct ttt_run *run, char *error, size_t error_size)
 {
-    const int64_t one = ttt_tensors_bytes(&run->c, 1, TTT_TYPES_F64, roles_of(run->directions));
+    const int64_t one = ttt_tensors_bytes(&run->c, 1, TTT_TYPES_F64, ttt_reference_roles(run->directions));
     const int64_t block = one > INT64_MAX / 2 ? INT64_MAX : 2 * one; /* the truth and a candidate */
     if (ttt_machine_fits("one head of this case", block, error, error_size) != 0)
         return -1;
@@ -292,29 +281,43 @@ int64_t ttt_run_heads_per_block(const struct ttt_run *run, char *error, size_t e
     return heads < 1 ? 1 : heads < run->c.shape.heads ? heads : run->c.shape.heads;
 }
 
+struct ttt_contender ttt_contender_of(const struct ttt_candidate *candidate)
+{
+    return (struct ttt_contender){candidate, candidate->types, ttt_points_declared(candidate)};
+}
+
+static void lane_open(struct stage *s, struct lane *lane, const struct ttt_contender *contender, struct ttt_result *r)
+{
+    const struct ttt_run *run = s->run;
+    const unsigned modelled = ttt_points_modelled(contender->points, &run->c.shape);
+    r->c = run->c;
+    r->candidate = contender->candidate ? contender->candidate->name : "file";
+    r->types = contender->types;
+    r->points = contender->points;
+    r->directions = run->directions;
+    lane->contender = contender;
+    lane->result = r;
+    lane->open = run->directions;
+    lane->declared.points = modelled;
+    lane->by = modelled ? &lane->declared : &s->plain;
+    ttt_tally_init(&lane->tally, !contender->candidate, run->truth_in_file);
+}
+
 static void stage_open(struct stage *s, const struct ttt_contender *contenders, struct ttt_result *results)
 {
     const struct ttt_run *run = s->run;
-    int from_file = 0;
+    int from_file = run->truth_in_file;
     for (int i = 0; i < s->lane_count; i++) {
-        const struct ttt_candidate *candidate = contenders[i].candidate;
-        struct ttt_result *r = &results[i];
-        r->c = run->c;
-        r->candidate = candidate ? candidate->name : "file";
-        r->types = contenders[i].types;
-        r->directions = run->directions;
-        s->lanes[i].contender = &contenders[i];
-        s->lanes[i].result = r;
-        s->lanes[i].open = run->directions;
-        ttt_tally_init(&s->lanes[i].tally, !candidate, run->truth_in_file);
+        lane_open(s, &s->lanes[i], &contenders[i], &results[i]);
         s->with_replicas |= contenders[i].types != TTT_TYPES_F64;
-        from_file |= !candidate;
+        from_file |= !contenders[i].candidate;
     }
-    from_file |= run->truth_in_file;
     for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
         s->judged[t] = ttt_tensor_present(t, &run->c) &&
                        (!from_file || ttt_safetensors_find(run->file, ttt_tensor_info[t].name) != NULL);
-    ttt_judge_init(&s->judge, s->judged);
+    ttt_judge_init(&s->plain.judge, s->judged);
+    for (int i = 0; i < s->lane_count; i++)
+        ttt_judge_init(&s->lanes[i].declared.judge, s->judged);
 }
 
 static void write_tensor(const struct stage *s, const struct lane *lane, enum ttt_tensor t,
@@ -329,17 +332,87 @@ static void write_tensor(const struct stage *s, const struct lane *lane, enum tt
         snprintf(out->skipped, sizeof out->skipped, "not in the file");
     } else {
         const enum ttt_types types = lane->contender->types;
-        out->cost = types == TTT_TYPES_F64 ? 0 : ttt_judge_cost(&s->judge, t, types);
+        out->cost = types == TTT_TYPES_F64 ? 0 : ttt_judge_cost(&lane->by->judge, t, types);
+        out->contract_cost = types == TTT_TYPES_F64 ? 0 : ttt_judge_cost(&s->plain.judge, t, types);
+        out->range = lane->range[t];
+        /* A sum over several blocks is known at the end only, and compared with the truth's. */
+        if (t == TTT_GRAD_TOKEN_ETA && s->heads_per_block < s->run->c.shape.heads)
+            out->range = (struct ttt_range){.wrong = out->metrics.mismatched,
+                                            .first = out->metrics.worst,
+                                            .k = out->metrics.worst_k,
+                                            .r = out->metrics.worst_r};
         out->rounding = ttt_metrics_rel_l2(&lane->tally.rounding[t]);
         const struct ttt_evidence evidence = {
             .types = types,
             .c = &s->run->c,
             .from_file = s->run->file != NULL,
             .readings = lane->judgement.readings[t],
-            .ill_conditioned = types != TTT_TYPES_F64 && ttt_judge_ill_conditioned(&s->judge, t),
+            .ill_conditioned = types != TTT_TYPES_F64 && ttt_judge_ill_conditioned(&s->plain.judge, t),
         };
         ttt_verdict_tensor(out, &evidence);
     }
+}
+
+/* What the declared points cost, and where they are not modelled. */
+static void note_contract(const struct lane *lane)
+{
+    struct ttt_result *r = lane->result;
+    const struct ttt_tensor_result *worst = NULL;
+    double most = 0;
+    char points[TTT_POINTS_TEXT];
+    ttt_points_format(r->points, points);
+    if (r->points && lane->open & TTT_DIRECTION_BACKWARD)
+        ttt_result_note(r, "contract-backward", TTT_SKIPPED,
+                        "declares bf16+%s; the replicas of the backward pass do not have these points, sigma is bf16's",
+                        points);
+    if (r->points && lane->open & TTT_DIRECTION_FORWARD && !lane->declared.points)
+        ttt_result_note(r, "contract", TTT_SKIPPED,
+                        "declares bf16+%s; the forward pass is not modelled with them on this case, sigma is bf16's",
+                        points);
+    for (int i = 0; i < r->tensor_count && lane->declared.points; i++) {
+        const struct ttt_tensor_result *t = &r->tensors[i];
+        const double ratio = t->contract_cost == 0 ? 1 : t->cost / t->contract_cost;
+        if (t->skipped[0] || t->ill_conditioned)
+            continue;
+        if (ttt_judge_ill_conditioned(&lane->declared.judge, t->tensor))
+            ttt_result_note(r, "contract", TTT_FAIL,
+                            "%s can be judged, but not by bf16+%s: its replicas disagree by more than half of it",
+                            ttt_tensor_info[t->tensor].name, points);
+        if (!(ratio <= most)) {
+            most = ratio;
+            worst = t;
+        }
+    }
+    if (worst)
+        ttt_result_note(r, "contract", TTT_PASS,
+                        "bf16+%s costs at most %.3g times what bf16 does: %.2e, not %.2e, of %s", points, most,
+                        worst->cost, worst->contract_cost, ttt_tensor_info[worst->tensor].name);
+}
+
+static void note_calibration(struct ttt_result *r)
+{
+    if (r->types != TTT_TYPES_F64 && !ttt_calibration_covers(&r->c.shape))
+        ttt_result_note(r, "calibration", TTT_PASS,
+                        "no shape like this one was calibrated: thresholds are the largest of all shapes and data");
+}
+
+static void note_range(const struct lane *lane)
+{
+    struct ttt_result *r = lane->result;
+    struct ttt_range all = {.wrong = 0};
+    char reference[TTT_POINTS_TEXT];
+    if (!lane->range_read)
+        return;
+    for (enum ttt_tensor t = TTT_XQW; t < TTT_TENSOR_COUNT; t++) {
+        all.wrong += lane->range[t].wrong;
+        all.open += lane->range[t].open;
+        all.non_finite += lane->range[t].non_finite;
+    }
+    ttt_contract_reference(r->types, lane->by->points, reference);
+    ttt_result_note(r, "range", TTT_PASS,
+                    "%s is not finite in %" PRId64 " positions; %" PRId64 " differ from it, %" PRId64
+                    " more where the order of sums decides",
+                    reference, all.non_finite, all.wrong, all.open);
 }
 
 static void keep_along(struct ttt_tensor_result *t, const struct ttt_profile *profile)
@@ -374,7 +447,7 @@ static int stage_finish(struct stage *s)
         struct ttt_result *r = lane->result;
         if (ttt_tally_finish(&lane->tally) != 0 ||
             (r->types != TTT_TYPES_F64 &&
-             ttt_judge_finish(&s->judge, &lane->tally, &s->run->c.shape, r->types, &lane->judgement) != 0))
+             ttt_judge_finish(&lane->by->judge, &lane->tally, &s->run->c.shape, r->types, &lane->judgement) != 0))
             return fail(s, out_of_memory);
         r->inputs_hash = s->inputs_hash;
         r->one_mini_batch = ttt_shape_mini_batches(&s->run->c.shape) == 1;
@@ -383,6 +456,9 @@ static int stage_finish(struct stage *s)
         for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
             if (ttt_tensor_present(t, &r->c) && output_roles(r->directions) & 1u << ttt_tensor_info[t].role)
                 write_tensor(s, lane, t, &r->tensors[r->tensor_count++]);
+        note_contract(lane);
+        note_range(lane);
+        note_calibration(r);
         r->verdict = ttt_verdict_result(r);
         keep_profiles(lane);
     }
@@ -396,6 +472,7 @@ int ttt_run_case(const struct ttt_run *run, const struct ttt_contender *contende
     const int64_t step = ttt_run_heads_per_block(run, error, error_size);
     if (step < 0)
         return -1;
+    s.heads_per_block = step;
     s.lanes = calloc((size_t)count, sizeof *s.lanes);
     if (!s.lanes)
         return fail(&s, out_of_memory);
@@ -407,9 +484,11 @@ int ttt_run_case(const struct ttt_run *run, const struct ttt_contender *contende
     }
     if (status == 0)
         status = stage_finish(&s);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         ttt_tally_free(&s.lanes[i].tally);
-    ttt_judge_free(&s.judge);
+        ttt_judge_free(&s.lanes[i].declared.judge);
+    }
+    ttt_judge_free(&s.plain.judge);
     free(s.lanes);
     return status;
 }

@@ -9,6 +9,17 @@
  * The backward pass starts from checkpoints.  A candidate gets those that its own forward pass wrote in this run;
  * where that did not run, those of the reference forward pass, rounded to its state type.  The replicas are
  * treated as the candidates are.
+ *
+ * A candidate that declares rounding points is judged by replicas that have them, too; two rows say what comes of it:
+ *
+ *   contract            what the points cost beside the contract without them, forward; FAIL where a tensor that the
+ *                       contract can judge can be judged with them no more (they may widen sigma, not that)
+ *   contract-backward   they are declared, but the replicas of the backward pass do not have them
+ *
+ * and one where some output is not finite:
+ *
+ *   range               how many positions the reference of the same range (range.h) has so, and how many of those that
+ *                       differ from it are at the end of its range; what is wrong fails the tensor's gate `finite`
  */
 #ifndef TTT_HARNESS_RUN_H
 #define TTT_HARNESS_RUN_H
@@ -34,7 +45,11 @@ struct ttt_run {
 struct ttt_contender {
     const struct ttt_candidate *candidate;
     enum ttt_types types;
+    unsigned points; /* rounding points that it declares beyond the contract (contract.h) */
 };
+
+/* A candidate with its own declaration. */
+struct ttt_contender ttt_contender_of(const struct ttt_candidate *candidate);
 
 /* Fill results[0 .. count), whose `file` and `repeat` are the caller's.
  * 0, or -1 with one line in `error` when the case itself cannot be run (memory, a file that cannot be read). */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "table.h"
+#include "contract.h"
 #include "verdict.h"
 #include <inttypes.h>
 
@@ -11,10 +12,25 @@ static int is_failed(const struct ttt_tensor_result *t)
     return 0;
 }
 
-static void describe_tensor(const struct ttt_tensor_result *t, const struct ttt_mlp_shape *shape,
-                            char line[TTT_TABLE_LINE])
+/* The first position that is finite in only one of two. */
+static void describe_finite(const struct ttt_result *r, const struct ttt_tensor_result *t, char line[TTT_TABLE_LINE])
 {
     const struct ttt_metrics *m = &t->metrics;
+    const int is_double = r->types == TTT_TYPES_F64;
+    char place[TTT_DETAIL_TEXT], reference[TTT_POINTS_TEXT] = "truth";
+    if (!is_double)
+        ttt_contract_reference(r->types, ttt_points_modelled(r->points, &r->c.shape), reference);
+    ttt_tensor_place(t->tensor, &r->c.shape, is_double ? m->worst : t->range.first, place);
+    snprintf(line, TTT_TABLE_LINE, "%s: %" PRId64 " of %" PRId64 " %s; first at %s: %g, %s %g",
+             ttt_tensor_info[t->tensor].name, is_double ? m->mismatched : t->range.wrong, m->elements,
+             t->gates[0].formula, place, is_double ? m->worst_k : t->range.k, reference,
+             is_double ? m->worst_r : t->range.r);
+}
+
+static void describe_tensor(const struct ttt_result *r, const struct ttt_tensor_result *t, char line[TTT_TABLE_LINE])
+{
+    const struct ttt_metrics *m = &t->metrics;
+    const struct ttt_mlp_shape *shape = &r->c.shape;
     const struct ttt_gate *gate = t->gates[0].verdict == TTT_FAIL ? &t->gates[0] : ttt_tensor_worst_gate(t);
     const char *name = ttt_tensor_info[t->tensor].name;
     char place[TTT_DETAIL_TEXT] = "nowhere", group[TTT_DETAIL_TEXT] = "[the whole tensor]";
@@ -23,8 +39,7 @@ static void describe_tensor(const struct ttt_tensor_result *t, const struct ttt_
     if (gate->place.elements > 0)
         ttt_group_place(t->tensor, shape, &gate->place, group);
     if (gate == &t->gates[0])
-        snprintf(line, TTT_TABLE_LINE, "%s: %" PRId64 " of %" PRId64 " %s; first at %s: %g, truth %g", name,
-                 m->mismatched, m->elements, gate->formula, place, m->worst_k, m->worst_r);
+        describe_finite(r, t, line);
     else
         snprintf(line, TTT_TABLE_LINE,
                  "%s: %s %.3g > %.3g at %s (%s); rel_l2 %.3g, largest error at %s: %.7g, truth %.7g", name, gate->name,
@@ -40,7 +55,7 @@ int ttt_table_failure(const struct ttt_result *r, int i, char line[TTT_TABLE_LIN
         }
     for (int t = 0; t < r->tensor_count; t++)
         if (is_failed(&r->tensors[t]) && i-- == 0) {
-            describe_tensor(&r->tensors[t], &r->c.shape, line);
+            describe_tensor(r, &r->tensors[t], line);
             return 1;
         }
     return 0;
@@ -111,6 +126,8 @@ void ttt_table_result(FILE *out, const struct ttt_result *r)
     for (int i = 0; i < r->check_count; i++)
         if (r->checks[i].verdict == TTT_SKIPPED)
             fprintf(out, "  SKIPPED %s: %s\n", r->checks[i].name, r->checks[i].detail);
+        else if (r->checks[i].verdict == TTT_PASS && r->checks[i].detail[0])
+            fprintf(out, "  %s: %s\n", r->checks[i].name, r->checks[i].detail);
     ttt_table_failures(out, r);
 }
 

@@ -137,8 +137,8 @@ static int run_one(const struct plan *plan, struct findings *f, int distribution
     const int64_t first = plan->false_alarms ? 3000000 : 1000000; /* each mode has its own data */
     char error[1024];
     struct ttt_run run = {.directions = TTT_DIRECTION_BOTH, .threads = 1, .budget = TTT_RUN_BUDGET};
-    const struct ttt_contender contenders[TTT_CALIBRATED_TYPES] = {{&ttt_candidate_ref_f32, TTT_TYPES_F32},
-                                                                   {&ttt_candidate_ref_bf16, TTT_TYPES_BF16}};
+    const struct ttt_contender contenders[TTT_CALIBRATED_TYPES] = {{&ttt_candidate_ref_f32, TTT_TYPES_F32, 0},
+                                                                   {&ttt_candidate_ref_bf16, TTT_TYPES_BF16, 0}};
     struct ttt_result *results = calloc(TTT_CALIBRATED_TYPES, sizeof *results);
     int status = results ? make_case(&run.c, distribution, size, first + seed, error, sizeof error) : -1;
     if (status == 0)

@@ -55,7 +55,7 @@ static int fail(struct session *s, const char *what)
 static void add_contender(struct session *s, const struct ttt_candidate *candidate, const char *spec)
 {
     s->specs[s->contender_count] = spec;
-    s->contenders[s->contender_count++] = (struct ttt_contender){candidate, candidate->types};
+    s->contenders[s->contender_count++] = ttt_contender_of(candidate);
 }
 
 /* Who is judged: those who were named, else the best present; by the ground truth the truth itself, too. */
@@ -68,6 +68,7 @@ static int choose_contenders(struct session *s)
         return fail(s, "out of memory");
     if (s->o->mode == TTT_MODE_JUDGE) {
         s->contender_count = 1;
+        s->contenders[0].points = s->o->points;
         return 0;
     }
     for (size_t i = 0; i < s->o->candidate_count; i++)
@@ -84,8 +85,8 @@ static int choose_contenders(struct session *s)
 /* The command that does one result again. */
 static char *repeat_command(const struct session *s, const struct ttt_job *job, const char *spec)
 {
-    char case_text[TTT_CASE_TEXT];
-    const char *words[8];
+    char case_text[TTT_CASE_TEXT], points[TTT_POINTS_TEXT], contract[TTT_POINTS_TEXT + 8];
+    const char *words[10];
     int n = 0;
     words[n++] = "ttt-verify";
     if (spec) {
@@ -98,20 +99,13 @@ static char *repeat_command(const struct session *s, const struct ttt_job *job, 
     words[n++] = job->path ? job->path : case_text;
     words[n++] = "--direction";
     words[n++] = ttt_direction_name[job->directions];
+    if (s->o->points) {
+        ttt_points_format(s->o->points, points);
+        snprintf(contract, sizeof contract, "bf16+%s", points);
+        words[n++] = "--contract";
+        words[n++] = contract;
+    }
     return ttt_command_text(n, words);
-}
-
-/* Say which rounding points beyond the contract were declared; the replicas have the contract's alone. */
-static void note_contract(const struct session *s, const struct ttt_candidate *candidate, struct ttt_result *result)
-{
-    unsigned points = s->o->points;
-    char text[TTT_POINTS_TEXT], error[ERROR_TEXT];
-    if (candidate && ttt_points_parse(candidate->rounding_points, &points, error, sizeof error) != 0)
-        points = 0;
-    ttt_points_format(points, text);
-    if (points)
-        ttt_result_note(result, "contract", TTT_SKIPPED,
-                        "declares bf16+%s, but sigma is that of bf16: the replicas do not have these points", text);
 }
 
 /* Has no job before this one been of its kind and gone well?  Then a hidden case is worth its time. */
@@ -151,7 +145,6 @@ static int run_job(struct session *s, const struct ttt_job *job, struct ttt_safe
         if (!results[i].repeat || (job->path && !results[i].file))
             return fail(s, "out of memory");
         const struct ttt_candidate *candidate = s->contenders[i].candidate;
-        note_contract(s, candidate, &results[i]);
         if (run.c.distribution == TTT_DIST_EXACT &&
             ttt_exactness_run(&run, &results[i], s->error, sizeof s->error) != 0)
             return -1;

@@ -26,9 +26,12 @@ static void add_gate(struct ttt_tensor_result *t, const char *name, double value
 
 void ttt_verdict_tensor(struct ttt_tensor_result *t, const struct ttt_evidence *e)
 {
-    add_gate(t, "finite", (double)t->metrics.mismatched, 0, "positions finite in only one of candidate and truth",
+    const int is_double = e->types == TTT_TYPES_F64;
+    add_gate(t, "finite", (double)(is_double ? t->metrics.mismatched : t->range.wrong), 0,
+             is_double ? "positions finite in only one of candidate and truth"
+                       : "positions finite in only one of candidate and reference of its range",
              NULL);
-    if (e->types == TTT_TYPES_F64) {
+    if (is_double) {
         add_gate(t, "rel_l2", ttt_metrics_rel_l2(&t->metrics), double_bound, "1e-12", NULL);
         return;
     }

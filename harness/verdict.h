@@ -5,7 +5,8 @@
  *   double             rel_l2 <= 1e-12, what the contract asks of any backend in double
  *   float, bfloat16    the gates of gates.h, each reading against its calibrated threshold
  *
- * Besides, every position that is not finite in one of candidate and truth must be so, in the same way, in the other.
+ * Besides, every position that is not finite in one of candidate and truth must be so, in the same way, in the other;
+ * of float and bfloat16 types, in one of candidate and reference of the same range (range.h).
  */
 #ifndef TTT_HARNESS_VERDICT_H
 #define TTT_HARNESS_VERDICT_H

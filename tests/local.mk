@@ -141,20 +141,24 @@ tests_test_text_SOURCES = tests/test_text.c tests/run.h
 check_PROGRAMS += \
 	tests/test_calibration \
 	tests/test_contract \
+	tests/test_declared \
 	tests/test_diagnosis \
 	tests/test_gates \
 	tests/test_groups \
 	tests/test_judge \
+	tests/test_range \
 	tests/test_report \
 	tests/test_run \
 	tests/test_vacuity \
 	tests/test_verdict
 tests_test_calibration_SOURCES = tests/test_calibration.c tests/run.h
 tests_test_contract_SOURCES = tests/test_contract.c tests/run.h
+tests_test_declared_SOURCES = tests/test_declared.c tests/run.h
 tests_test_diagnosis_SOURCES = tests/test_diagnosis.c tests/run.h
 tests_test_gates_SOURCES = tests/test_gates.c tests/run.h
 tests_test_groups_SOURCES = tests/test_groups.c tests/run.h
 tests_test_judge_SOURCES = tests/test_judge.c tests/run.h
+tests_test_range_SOURCES = tests/test_range.c tests/run.h
 tests_test_report_SOURCES = tests/test_report.c tests/run.h
 tests_test_report_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_test_report_LDADD = $(LDADD) $(JANSSON_LIBS)

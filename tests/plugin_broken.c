@@ -53,6 +53,8 @@ const struct ttt_candidate *ttt_candidate_open(int abi, const char *args)
         candidate.name = "two words";
     if (strcmp(args, "points") == 0)
         candidate.rounding_points = "eta+sqrt";
+    if (strcmp(args, "float-points") == 0)
+        candidate.rounding_points = "eta";
     if (strcmp(args, "forms") == 0)
         candidate.forms = 4;
     if (strcmp(args, "directions") == 0)

@@ -2,14 +2,18 @@
  *
  * A plug-in as anybody could write one: it hands every call to the bfloat16 reference.  With the argument "scale" its
  * grad_L_XK of the second head is 1.2 times too large, with "forward" it has no backward pass, with "epsilons" its
- * forward pass has ln_eps 1e-6 and its backward pass 1e-8, whatever the shape says.
+ * forward pass has ln_eps 1e-6 and its backward pass 1e-8, whatever the shape says.  With "points" its forward pass has
+ * rounding points beyond the contract (not in the causal form), and it declares them; with "undeclared" it does not;
+ * with "boasting" it declares them and has none.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <ttt/ttt_candidate.h>
 #include <ttt/ttt_ref.h>
 
-static int scale, forward_only, epsilons;
+static int scale, forward_only, epsilons, points, boasting;
+
+enum { POINTS = TTT_REF_POINT_ETA | TTT_REF_POINT_EXCHANGE | TTT_REF_POINT_TANH, PARTS = 2 };
 
 static enum ttt_status supports(void *self, const struct ttt_mlp_shape *shape, enum ttt_direction direction)
 {
@@ -21,6 +25,16 @@ static enum ttt_status supports(void *self, const struct ttt_mlp_shape *shape, e
     return forward_only ? TTT_ERROR_UNSUPPORTED : ttt_ref_mlp_backward_workspace_bf16(shape, &options, &bytes);
 }
 
+static struct ttt_ref_options forward_options(const struct ttt_mlp_shape *shape, int threads)
+{
+    struct ttt_ref_options options = {.threads = threads};
+    if (points && !shape->causal) {
+        options.points = POINTS;
+        options.exchange_parts = shape->hidden_dim < PARTS ? 1 : PARTS;
+    }
+    return options;
+}
+
 static void *reserve(size_t bytes)
 {
     return aligned_alloc(64, (bytes + 63) / 64 * 64);
@@ -29,7 +43,7 @@ static void *reserve(size_t bytes)
 static enum ttt_status forward(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
                                const struct ttt_candidate_call *call)
 {
-    const struct ttt_ref_options options = {.threads = call->threads};
+    const struct ttt_ref_options options = forward_options(shape, call->threads);
     struct ttt_mlp_shape other = *shape;
     size_t bytes;
     (void)self;
@@ -78,7 +92,7 @@ static enum ttt_status backward(void *self, const struct ttt_mlp_shape *shape, c
     return status;
 }
 
-static const struct ttt_candidate candidate = {
+static struct ttt_candidate candidate = {
     .abi = TTT_CANDIDATE_ABI,
     .name = "plugin-ref",
     .about = "the bfloat16 reference as a plug-in",
@@ -96,5 +110,10 @@ const struct ttt_candidate *ttt_candidate_open(int abi, const char *args)
     scale = strcmp(args, "scale") == 0;
     forward_only = strcmp(args, "forward") == 0;
     epsilons = strcmp(args, "epsilons") == 0;
-    return abi == TTT_CANDIDATE_ABI && (scale || forward_only || epsilons || !args[0]) ? &candidate : NULL;
+    boasting = strcmp(args, "boasting") == 0;
+    points = strcmp(args, "points") == 0 || strcmp(args, "undeclared") == 0;
+    if (boasting || strcmp(args, "points") == 0)
+        candidate.rounding_points = "eta+exchange+tanh";
+    const int known = scale || forward_only || epsilons || points || boasting || !args[0];
+    return abi == TTT_CANDIDATE_ABI && known ? &candidate : NULL;
 }

@@ -109,6 +109,7 @@ candidates() {
     refused 'name is not one word' --candidate "$broken:name"
     refused 'types is not a value' --candidate "$broken:types"
     refused "rounding_points: 'sqrt' is not a rounding point" --candidate "$broken:points"
+    refused "rounding_points: 'eta' are declared of other types than bfloat16" --candidate "$broken:float-points"
     refused 'forms is not' --candidate "$broken:forms"
     refused 'directions is not' --candidate "$broken:directions"
     refused 'exports no symbol ttt_candidate_open' --candidate "$(find "$build/ref/.libs" -name 'libttt_ref.so' | head -n 1)"
@@ -120,6 +121,21 @@ candidates() {
     said 'SKIPPED supported: backward' out
     run 0 --candidate "$plugin:forward" --candidate ref-f64 --case "$small" --direction backward
     grep -q '^SKIPPED  *plugin-ref' out || complain 'plugin-ref is not skipped'
+}
+
+# Rounding points beyond the contract, declared and not.
+declared() {
+    run 0 --candidate "$plugin:points" --case "$small" --json r.json
+    said '  contract: bf16+eta+exchange+tanh costs at most ' out
+    said '  SKIPPED contract-backward: declares bf16+eta+exchange+tanh' out
+    said '"contract_cost"' r.json
+    run 0 --candidate "$plugin:points" --case "$small causal=1"
+    said '  SKIPPED contract: declares bf16+eta+exchange+tanh' out
+    run 0 --candidate "$plugin:undeclared" --case "$small" --json r.json
+    ! grep -q 'contract:' out || complain 'something is said of points that nobody declares'
+    ! grep -q 'contract_cost' r.json || complain 'a cost of points that nobody declares'
+    run 0 --candidate "$plugin:points" --case 'b1h1n20c2f64d64g1'
+    said '  calibration: no shape like this one was calibrated' out
 }
 
 # The FAIL line is the command that fails in the same way again.
@@ -146,7 +162,11 @@ dump_and_judge() {
         run 0 --dump good.safetensors --case "$small $form" --candidate ref-bf16
         run 0 --judge good.safetensors
         run 0 --judge good.safetensors --contract bf16+tanh+eta
-        said '  SKIPPED contract: declares bf16+eta+tanh, but sigma is that of bf16' out
+        case $form in
+        causal=0) said '  contract: bf16+eta+tanh costs at most ' out ;;
+        *) said '  SKIPPED contract: declares bf16+eta+tanh; the forward pass is not modelled' out ;;
+        esac
+        said '  SKIPPED contract-backward: declares bf16+eta+tanh' out
         run 0 --judge good.safetensors --direction backward --json judged.json
         run 0 --case "$small $form" --candidate ref-bf16 --direction backward --json run.json
         grep inputs_hash judged.json >hash.txt
@@ -264,6 +284,7 @@ limits() {
 usage
 information
 candidates
+declared
 failing
 dump_and_judge
 files

@@ -3,6 +3,7 @@
  * The calibration table: what is looked up in it, and that a stale or edited one is refused.
  */
 #include "harness/calibration.h"
+#include "harness/suite.h"
 #include "run.h"
 #include <math.h>
 #include <string.h>
@@ -63,34 +64,34 @@ END_TEST
 START_TEST(threshold_is_margin_times_the_largest_reading)
 {
     for (int types = TTT_TYPES_F32; types <= TTT_TYPES_BF16; types++) {
-        ck_assert_double_eq(threshold((enum ttt_types)types, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, 0), 1.5);
-        ck_assert_double_eq(threshold((enum ttt_types)types, "b1h1n64c64f16d1g1 dist=strong", 0, TTT_XQW, 0), 3);
+        ck_assert_double_eq(threshold((enum ttt_types)types, "b1h1n64c64f64d64g1 dist=unit", 0, TTT_XQW, 0), 1.5);
+        ck_assert_double_eq(threshold((enum ttt_types)types, "b1h1n64c64f64d64g1 dist=strong", 0, TTT_XQW, 0), 3);
     }
     table.cells[BFLOAT16][TTT_DIST_MODEL][TTT_CLASS_LONG].most[TTT_XQW][TTT_GATE_G2] = 8;
-    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1025c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 12);
-    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1024c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
-    ck_assert_double_eq(threshold(TTT_TYPES_F32, "b1h1n1025c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1025c64f64d64g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 12);
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1024c64f64d64g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
+    ck_assert_double_eq(threshold(TTT_TYPES_F32, "b1h1n1025c64f64d64g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
     table.cells[BFLOAT16][TTT_DIST_MODEL][TTT_CLASS_LONG].margin[TTT_GATE_G2] = 2;
-    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1025c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 16);
-    ck_assert_double_eq(threshold(TTT_TYPES_F32, "b1h1n1025c64f16d1g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n1025c64f64d64g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 16);
+    ck_assert_double_eq(threshold(TTT_TYPES_F32, "b1h1n1025c64f64d64g1 dist=model", 0, TTT_XQW, TTT_GATE_G2), 1.5);
 }
 END_TEST
 
 START_TEST(data_from_elsewhere_has_the_largest_of_all_distributions)
 {
-    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 1, TTT_XQW, 0), 3);
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f64d64g1 dist=unit", 1, TTT_XQW, 0), 3);
     ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h4n150c64f64d256g2 eps=0 dist=exact", 0, TTT_XQW, 0), 3);
     table.cells[BFLOAT16][TTT_DIST_STRONG][TTT_CLASS_SHORT].runs[TTT_XQW] = 0;
-    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 1, TTT_XQW, 0), 1.5);
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f64d64g1 dist=unit", 1, TTT_XQW, 0), 1.5);
 }
 END_TEST
 
 START_TEST(without_runs_there_is_no_threshold)
 {
-    ck_assert_double_nan(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1", 0, TTT_W1_LAST, 0));
-    ck_assert_double_nan(threshold(TTT_TYPES_F32, "b1h1n64c64f16d1g1", 1, TTT_W1_LAST, 0));
+    ck_assert_double_nan(threshold(TTT_TYPES_BF16, "b1h1n64c64f64d64g1", 0, TTT_W1_LAST, 0));
+    ck_assert_double_nan(threshold(TTT_TYPES_F32, "b1h1n64c64f64d64g1", 1, TTT_W1_LAST, 0));
     table.cells[BFLOAT16][TTT_DIST_UNIT][TTT_CLASS_SHORT].runs[TTT_XQW] = 0;
-    ck_assert_double_nan(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, 0));
+    ck_assert_double_nan(threshold(TTT_TYPES_BF16, "b1h1n64c64f64d64g1 dist=unit", 0, TTT_XQW, 0));
 }
 END_TEST
 
@@ -100,13 +101,45 @@ START_TEST(a_gate_that_a_class_never_reads_has_the_threshold_of_the_others)
     cells[TTT_CLASS_NARROW].most[TTT_XQW][TTT_GATE_G1] = 0;
     cells[TTT_CLASS_LONG].most[TTT_XQW][TTT_GATE_G1] = 4;
     ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n17c17f5d5g1 dist=unit", 0, TTT_XQW, TTT_GATE_G1), 6);
-    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, TTT_GATE_G1), 1.5);
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f64d64g1 dist=unit", 0, TTT_XQW, TTT_GATE_G1), 1.5);
+}
+END_TEST
+
+/* A shape of no class: the largest of all classes and distributions; and a mean may be as large as the errors. */
+START_TEST(a_shape_that_is_not_covered_has_the_largest_of_all)
+{
+    static const char *const not_covered[] = {
+        "b1h1n64c64f64d63g1", "b1h1n64c64f64d513g1", "b1h1n64c64f129d256g1", "b1h1n80c65f64d64g1", "b1h1n64c3f64d64g1",
+        "b1h1n3c64f64d64g1",  "b1h1n64c21f63d64g1",  "b1h1n64c16f2d8g1",     "b1h1n64c16f1d8g1",   "b1h1n64c16f8d49g1"};
+    table.cells[BFLOAT16][TTT_DIST_MODEL][TTT_CLASS_LONG].most[TTT_XQW][TTT_GATE_G2] = 8;
+    table.cells[BFLOAT16][TTT_DIST_MODEL][TTT_CLASS_LONG].most[TTT_XQW][TTT_GATE_G1 + TTT_LEVEL_ROW] = 6;
+    for (size_t i = 0; i < sizeof not_covered / sizeof not_covered[0]; i++) {
+        const struct ttt_case c = case_of(not_covered[i]);
+        ck_assert_msg(!ttt_calibration_covers(&c.shape), "%s", not_covered[i]);
+        ck_assert_double_eq(threshold(TTT_TYPES_BF16, not_covered[i], 0, TTT_XQW, TTT_GATE_G2), 12);
+        ck_assert_double_eq(threshold(TTT_TYPES_BF16, not_covered[i], 0, TTT_XQW, TTT_GATE_G3 + TTT_LEVEL_ROW), 9);
+        ck_assert_double_eq(threshold(TTT_TYPES_F32, not_covered[i], 0, TTT_XQW, TTT_GATE_G2), 3);
+        ck_assert_double_nan(threshold(TTT_TYPES_BF16, not_covered[i], 0, TTT_W1_LAST, 0));
+    }
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f64d64g1", 0, TTT_XQW, TTT_GATE_G2), 1.5);
+}
+END_TEST
+
+/* All of the suites but every size 1, so that no verdict on them rests on the shapes of others. */
+START_TEST(the_suites_are_covered)
+{
+    const struct ttt_suite *all = ttt_suite_find("release");
+    for (size_t i = 0; ttt_suite_entry_at(all, i); i++) {
+        const struct ttt_case c = case_of(ttt_suite_entry_at(all, i)->text);
+        const int exact = c.distribution == TTT_DIST_EXACT, smallest = c.shape.head_dim == 1;
+        ck_assert_msg(exact || ttt_calibration_covers(&c.shape) == !smallest, "%s", ttt_suite_entry_at(all, i)->text);
+    }
 }
 END_TEST
 
 START_TEST(few_elements_have_a_wider_threshold)
 {
-    const struct ttt_case c = case_of("b1h1n64c64f16d1g1 dist=unit");
+    const struct ttt_case c = case_of("b1h1n64c64f64d64g1 dist=unit");
     ck_assert_double_eq(ttt_calibration_threshold(&table, TTT_TYPES_BF16, &c, 0, TTT_XQW, TTT_GATE_G1, 64), 1.5);
     ck_assert_double_eq(ttt_calibration_threshold(&table, TTT_TYPES_BF16, &c, 0, TTT_XQW, TTT_GATE_G1, 16), 3);
     ck_assert_double_eq(ttt_calibration_threshold(&table, TTT_TYPES_BF16, &c, 0, TTT_XQW, TTT_GATE_G3, 1024), 3);
@@ -120,9 +153,9 @@ START_TEST(a_mean_of_errors_may_be_that_of_independent_ones)
     table.cells[BFLOAT16][TTT_DIST_UNIT][TTT_CLASS_SHORT].most[TTT_XQW][g3_row] = 1e-9F;
     table.cells[FLOAT][TTT_DIST_UNIT][TTT_CLASS_SHORT].most[TTT_XQW][g3_row] = 1e-9F;
     table.cells[BFLOAT16][TTT_DIST_UNIT][TTT_CLASS_SHORT].most[TTT_XQW][TTT_GATE_G1] = 1e-9F;
-    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, g3_row), 1.5 / 64);
-    ck_assert_double_eq(threshold(TTT_TYPES_F32, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, g3_row), 1.5 / 64);
-    ck_assert_double_lt(threshold(TTT_TYPES_BF16, "b1h1n64c64f16d1g1 dist=unit", 0, TTT_XQW, TTT_GATE_G1), 1e-8);
+    ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f64d64g1 dist=unit", 0, TTT_XQW, g3_row), 1.5 / 64);
+    ck_assert_double_eq(threshold(TTT_TYPES_F32, "b1h1n64c64f64d64g1 dist=unit", 0, TTT_XQW, g3_row), 1.5 / 64);
+    ck_assert_double_lt(threshold(TTT_TYPES_BF16, "b1h1n64c64f64d64g1 dist=unit", 0, TTT_XQW, TTT_GATE_G1), 1e-8);
 }
 END_TEST
 
@@ -208,6 +241,8 @@ int main(void)
     tcase_add_test(tests, data_from_elsewhere_has_the_largest_of_all_distributions);
     tcase_add_test(tests, without_runs_there_is_no_threshold);
     tcase_add_test(tests, a_gate_that_a_class_never_reads_has_the_threshold_of_the_others);
+    tcase_add_test(tests, a_shape_that_is_not_covered_has_the_largest_of_all);
+    tcase_add_test(tests, the_suites_are_covered);
     tcase_add_test(tests, few_elements_have_a_wider_threshold);
     tcase_add_test(tests, a_mean_of_errors_may_be_that_of_independent_ones);
     tcase_add_test(tests, edited_and_stale_tables_are_refused);

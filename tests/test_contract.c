@@ -42,7 +42,7 @@ START_TEST(nonsense_is_refused)
     unsigned points = 77;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         ck_assert_msg(ttt_points_parse(bad[i], &points, error, sizeof error) == -1, "%s", bad[i]);
-        ck_assert_ptr_nonnull(strstr(error, "allowed: eta+exchange+tanh+xhat+gelu1+dWout"));
+        ck_assert_ptr_nonnull(strstr(error, "allowed: eta+exchange+tanh+slope+xhat+gelu1+dWout"));
     }
     for (size_t i = 0; i < sizeof bad_contract / sizeof bad_contract[0]; i++) {
         ck_assert_msg(ttt_contract_parse(bad_contract[i], &points, error, sizeof error) == -1, "%s", bad_contract[i]);

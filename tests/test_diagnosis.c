@@ -80,7 +80,7 @@ static void diagnose(struct wrong *w, const char *text, char diagnosis[TTT_DIAGN
                                           .supports = supports,
                                           .forward = forward,
                                           .backward = backward};
-    const struct ttt_contender contender = {&w->candidate, TTT_TYPES_F32};
+    const struct ttt_contender contender = {&w->candidate, TTT_TYPES_F32, 0};
     struct ttt_run run = {.directions = TTT_DIRECTION_BOTH, .threads = 1, .budget = TTT_RUN_BUDGET};
     static struct ttt_result result;
     char error[256];

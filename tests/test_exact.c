@@ -106,7 +106,7 @@ END_TEST
 static struct ttt_result *judged(const char *text, const struct ttt_candidate *candidate)
 {
     struct ttt_run run = {.c = parse(text), .directions = TTT_DIRECTION_BOTH, .threads = 1, .budget = TTT_RUN_BUDGET};
-    const struct ttt_contender contender = {candidate, candidate->types};
+    const struct ttt_contender contender = ttt_contender_of(candidate);
     struct ttt_result *r = calloc(1, sizeof *r);
     char error[512] = "";
     ck_assert_ptr_nonnull(r);

@@ -23,7 +23,7 @@ static struct ttt_run run_of(const char *text, unsigned directions)
 
 static struct ttt_result *result_of(const struct ttt_run *run, const struct ttt_candidate *candidate)
 {
-    const struct ttt_contender contender = {candidate, candidate->types};
+    const struct ttt_contender contender = ttt_contender_of(candidate);
     struct ttt_result *r = calloc(1, sizeof *r);
     char error[256];
     ck_assert_ptr_nonnull(r);

@@ -30,7 +30,7 @@ static struct ttt_result *results_of(const struct ttt_run *run, const struct ttt
     char error[256];
     ck_assert(results && contenders);
     for (int i = 0; i < count; i++)
-        contenders[i] = (struct ttt_contender){candidates[i], candidates[i]->types};
+        contenders[i] = ttt_contender_of(candidates[i]);
     ck_assert_msg(ttt_run_case(run, contenders, count, results, error, sizeof error) == 0, "%s", error);
     free(contenders);
     return results;
@@ -273,7 +273,7 @@ END_TEST
 START_TEST(case_that_cannot_fit_is_refused)
 {
     const struct ttt_run run = run_of("b1h1n99999999999999c64f64d256g1 eps=1e-6", TTT_DIRECTION_BOTH, TTT_RUN_BUDGET);
-    const struct ttt_contender contender = {&ttt_candidate_ref_f64, TTT_TYPES_F64};
+    const struct ttt_contender contender = {&ttt_candidate_ref_f64, TTT_TYPES_F64, 0};
     struct ttt_result *r = calloc(1, sizeof *r);
     char error[256] = "";
     ck_assert_int_eq(ttt_run_case(&run, &contender, 1, r, error, sizeof error), -1);
