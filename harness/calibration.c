@@ -66,8 +66,9 @@ static double threshold_of_class(const struct ttt_calibration_cell *cells, int s
 int ttt_calibration_covers(const struct ttt_mlp_shape *shape)
 {
     const int64_t F = shape->head_dim, D = shape->hidden_dim;
+    const int narrow = ttt_class_of(shape) == TTT_CLASS_NARROW;
     const int64_t rows = shape->seq_len < shape->mini_batch_size ? shape->seq_len : shape->mini_batch_size;
-    return F >= 3 && F <= 128 && D >= F && D <= (ttt_class_of(shape) == TTT_CLASS_NARROW ? 48 : 512) && rows >= 4 &&
+    return F >= 3 && F <= 128 && D >= F && D <= (narrow ? 48 : 512) && rows >= (narrow ? 4 : 9) &&
            rows <= (F < TTT_GROUP_LEAST ? 20 : 64);
 }
 

@@ -47,12 +47,12 @@ int ttt_calibration_check(const struct ttt_calibration *table, char *error, size
 /* Do the shapes that the readings were made on (ttt-calibrate.c) say what correct kernels read on this one?  They have
  *
  *   3 <= F <= 128, F <= D <= 512 (F < 16: 48)
- *   4 to 64 rows in a mini-batch, of F < 64 at most 20
+ *   9 to 64 rows in a mini-batch (F < 16: 4), of F < 64 at most 20
  *
  * Rows of fewer than TTT_GROUP_LEAST elements are pooled with all others of their mini-batch, however differently they
  * are conditioned, and how far the worst of them is above the mean depends on how many they are.  Fewer hidden units
- * than columns make whole errors common to a row of W2; sums over three rows and less have no distribution of their
- * own; a layer norm over two elements is a sign, over one 0, and what is left of an output is one rounded bias. */
+ * than columns make whole errors common to a row of W2; sums over few rows scatter more; a layer norm over two elements
+ * is a sign, over one 0, and what is left of an output is one rounded bias. */
 int ttt_calibration_covers(const struct ttt_mlp_shape *shape);
 
 /* The threshold for a gate of a tensor of a case over a group of `elements`; NaN (which nothing passes) where no

@@ -135,4 +135,14 @@ grep -q '"first_equation": "F4 W1 of mini-batch 0' "$scratch/found.json" || fail
 grep -q '"case": "b1h1n' "$scratch/found.json" || fail 'the case was not shrunk to one head'
 expect "$fuzz" 1 0 '^  G' --replay "$scratch"/fuzz-1-*.safetensors
 expect "$fuzz" 0 0 '^PASS' --replay "$scratch"/fuzz-1-*.safetensors --candidate ref-bf16
+
+# An exchange in half precision is infinite where the contract is not: right for who declares it and does it.
+plugin=${TTT_BUILDDIR:-.}/tests/.libs/plugin_ref.so
+huge='b1h2n23c4f16d32g2 W2_init=huge'
+expect "$fuzz" 0 0 '^PASS' --candidate "$plugin:points" --direction forward --case "$huge"
+expect "$fuzz" 1 0 'finite: .* is -*nan, that of ref-bf16 is' --candidate "$plugin:undeclared" --direction forward \
+    --case "$huge"
+expect "$fuzz" 1 0 'finite: .*, that of ref-bf16+eta+exchange+tanh is -*nan' --candidate "$plugin:boasting" \
+    --direction forward --case "$huge"
+expect "$fuzz" 0 0 ' 0 FAIL ' --candidate "$plugin:points" --direction forward --cases 60 --seed 9 --save "$scratch"
 exit $failed

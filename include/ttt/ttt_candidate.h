@@ -73,8 +73,9 @@ struct ttt_candidate {
     int deterministic;   /* 1: two runs give the same bits (checked); 0: declared not to */
 
     /* Rounding points beyond the precision contract of <ttt/ttt_mlp.h>: names joined by '+', of eta, exchange, tanh,
-     * xhat, gelu1, dWout (<ttt/ttt_gpu.h> says what they round): "eta+exchange+tanh".  NULL or "": none.  A kernel is
-     * to be judged by the contract that it declares, and reports say what it declared. */
+     * slope, xhat, gelu1, dWout (<ttt/ttt_gpu.h> says what they round): "eta+exchange+tanh".  NULL or "": none; also of
+     * other types than TTT_TYPES_BF16.  A kernel is judged by the contract that it declares, as far as that is modelled
+     * (forward, not in the causal form), and reports say what the points cost. */
     const char *rounding_points;
 
     enum ttt_memory memory;
