@@ -213,6 +213,31 @@ START_TEST(the_truth_itself_passes)
 }
 END_TEST
 
+/* Shapes that nobody calibrated, on which a correct kernel was beyond the thresholds of others: fewer hidden units than
+ * columns, one row, one or two columns, a mini-batch cut short, many rows of few columns. */
+START_TEST(correct_kernels_pass_on_odd_shapes)
+{
+    static const char *const cases[] = {
+        "b1h1n40c2f64d2g8 eps=1e-06 seed=12124980",
+        "b1h3n2c1f65d16g3 eps=1e-08 dist=strong seed=16551716",
+        "b1h1n1300c65f1d4g14 eps=1e-06 seed=87048636",
+        "b1h2n192c16f2d16g8 eps=1e-08 seed=78492928",
+        "b2h2n2c4f2d127g2 eps=1e-05 seed=12764611 causal=1",
+        "b1h1n5c7f63d3g2 eps=1e-06 dist=model seed=48919938",
+        "b1h3n155c31f31d124g1 eps=1e-05 seed=90158904 causal=1 state_grads=0",
+        "b1h3n144c48f12d48g3 eps=1e-05 dist=model seed=96106913 causal=1 state_grads=0",
+        "b1h3n80c4f16d64g9 eps=1e-08 seed=73456323",
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct ttt_run run = run_of(cases[i], TTT_DIRECTION_BOTH);
+        struct ttt_result *r = result_of(&run, &ttt_candidate_ref_bf16);
+        ck_assert_msg(r->verdict != TTT_FAIL, "%s: %s", cases[i], first_failure(r));
+        ck_assert_ptr_nonnull(strstr(ttt_result_check(r, "calibration")->detail, "no shape like this one"));
+        free(r);
+    }
+}
+END_TEST
+
 /* States that explode: eight replicas of the same arithmetic have nothing in common. */
 START_TEST(data_that_replicas_disagree_on_is_ill_conditioned)
 {
@@ -284,6 +309,7 @@ int main(void)
     tcase_add_loop_test(tests, fault_in_one_row_is_located, 0, LOCAL_CASES);
     tcase_add_loop_test(tests, same_candidate_without_a_fault_passes, 0, LOCAL_CASES);
     tcase_add_test(tests, the_truth_itself_passes);
+    tcase_add_test(tests, correct_kernels_pass_on_odd_shapes);
     tcase_add_test(tests, data_that_replicas_disagree_on_is_ill_conditioned);
     tcase_add_loop_test(tests, blocks_and_threads_change_no_reading, 0, 2);
     suite_add_tcase(suite, tests);
