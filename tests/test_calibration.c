@@ -6,6 +6,8 @@
 #include "harness/suite.h"
 #include "run.h"
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct ttt_calibration table;
@@ -137,6 +139,27 @@ START_TEST(the_suites_are_covered)
 }
 END_TEST
 
+/* So is every case that planted faults are judged on: what the judge can find does not rest on other shapes either. */
+START_TEST(the_cases_of_the_mutants_are_covered)
+{
+    const char *srcdir = getenv("TTT_SRCDIR");
+    char path[4096], line[1024];
+    int cases = 0;
+    snprintf(path, sizeof path, "%s/tests/mutants/cases.txt", srcdir ? srcdir : ".");
+    FILE *in = fopen(path, "r");
+    ck_assert_msg(in != NULL, "%s", path);
+    while (fgets(line, sizeof line, in))
+        for (char *text = strtok(line, ";\n"); text && line[0] != '#'; text = strtok(NULL, ";\n"), cases++) {
+            text += strspn(text, " ");
+            text[strlen(text) - (text[strlen(text) - 1] == ' ')] = '\0';
+            const struct ttt_case c = case_of(text);
+            ck_assert_msg(ttt_calibration_covers(&c.shape), "%s", text);
+        }
+    ck_assert_int_ge(cases, 11);
+    fclose(in);
+}
+END_TEST
+
 START_TEST(few_elements_have_a_wider_threshold)
 {
     const struct ttt_case c = case_of("b1h1n64c64f64d64g1 dist=unit");
@@ -243,6 +266,7 @@ int main(void)
     tcase_add_test(tests, a_gate_that_a_class_never_reads_has_the_threshold_of_the_others);
     tcase_add_test(tests, a_shape_that_is_not_covered_has_the_largest_of_all);
     tcase_add_test(tests, the_suites_are_covered);
+    tcase_add_test(tests, the_cases_of_the_mutants_are_covered);
     tcase_add_test(tests, few_elements_have_a_wider_threshold);
     tcase_add_test(tests, a_mean_of_errors_may_be_that_of_independent_ones);
     tcase_add_test(tests, edited_and_stale_tables_are_refused);
