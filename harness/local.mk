@@ -22,6 +22,7 @@ harness_libttt_harness_la_SOURCES = \
 	harness/dump.c harness/dump.h \
 	harness/exact.c harness/exact.h \
 	harness/exactness.c harness/exactness.h \
+	harness/false_alarms.c harness/false_alarms.h \
 	harness/flops.c harness/flops.h \
 	harness/freshness.c harness/freshness.h \
 	harness/gates.c harness/gates.h \
@@ -124,7 +125,7 @@ EXTRA_PROGRAMS += harness/ttt-calibrate
 harness_ttt_calibrate_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 harness_ttt_calibrate_SOURCES = harness/ttt-calibrate.c
 harness_ttt_calibrate_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS)
-CLEANFILES += harness/ttt-calibrate$(EXEEXT)
+CLEANFILES += harness/ttt-calibrate$(EXEEXT) false-alarms.json
 CALIBRATION_SEEDS = 1000
 
 regen-calibration: harness/ttt-calibrate$(EXEEXT)
@@ -132,7 +133,7 @@ regen-calibration: harness/ttt-calibrate$(EXEEXT)
 	mv calibration_table.new $(srcdir)/harness/calibration_table.c
 
 false-alarms: harness/ttt-calibrate$(EXEEXT)
-	$(builddir)/harness/ttt-calibrate --false-alarms --seeds $(CALIBRATION_SEEDS)
+	$(builddir)/harness/ttt-calibrate --false-alarms --json false-alarms.json --seeds $(CALIBRATION_SEEDS)
 .PHONY: regen-calibration false-alarms
 
 # The source revision, as reports print it: from git, or from the file that `make dist` left.

@@ -3,13 +3,17 @@
  * ttt-calibrate: what correct runs read at the gates of the judge.
  *
  *     ttt-calibrate --write FILE [--seeds N] [--jobs N]     the largest readings become harness/calibration_table.c
- *     ttt-calibrate --false-alarms [--seeds N] [--jobs N]   judge as many correct runs on other data with that table
+ *     ttt-calibrate --false-alarms [--json FILE] [--seeds N] [--jobs N]
+ *                                          judge as many correct runs on other data with that table
  *
  * A correct run is ref-f32 or ref-bf16 on data of one distribution, one seed and one of the shapes below.  Not
  * installed: `make regen-calibration` and `make false-alarms` run it.
  */
 #include "calibration.h"
 #include "clock.h"
+#include "command.h"
+#include "false_alarms.h"
+#include "output.h"
 #include "run.h"
 #include "table.h"
 #include <getopt.h>
@@ -40,6 +44,9 @@ static const double eps_of[] = {1e-6, 1e-8, 1e-5};
 
 static const char *const types_name[TTT_CALIBRATED_TYPES] = {"float", "bfloat16"};
 
+/* Each mode has its own data. */
+enum { FIRST_OF_TABLE = 1000000, FIRST_OF_ALARMS = 3000000 };
+
 enum { SHAPES = sizeof shapes[0] / sizeof shapes[0][0], MAX_JOBS = 64 };
 
 /* The largest of correct runs is not the largest that there is.  Of float candidates, layer norms over a few elements
@@ -63,7 +70,8 @@ struct findings {
 };
 
 struct plan {
-    const char *path;
+    const char *path; /* of the table */
+    const char *json; /* of what false alarms were found, or NULL */
     int64_t seeds;
     int jobs, false_alarms;
     double *nearness; /* of false alarms, shared by the jobs: of each run the largest reading / threshold */
@@ -134,7 +142,7 @@ static int fail_reading(const struct ttt_result *r, char *error, size_t error_si
 
 static int run_one(const struct plan *plan, struct findings *f, int distribution, int size, int64_t seed)
 {
-    const int64_t first = plan->false_alarms ? 3000000 : 1000000; /* each mode has its own data */
+    const int64_t first = plan->false_alarms ? FIRST_OF_ALARMS : FIRST_OF_TABLE;
     char error[1024];
     struct ttt_run run = {.directions = TTT_DIRECTION_BOTH, .threads = 1, .budget = TTT_RUN_BUDGET};
     const struct ttt_contender contenders[TTT_CALIBRATED_TYPES] = {{&ttt_candidate_ref_f32, TTT_TYPES_F32, 0},
@@ -264,58 +272,29 @@ static void write_table(FILE *out, const struct plan *plan, const struct finding
     fprintf(out, "    },\n};\n");
 }
 
-static int by_size(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* The rate beyond 1 that the largest hundredth of the runs extrapolates to: the excesses of log(nearness) over their
- * smallest taken for exponential, of the mean that they have. */
-static double extrapolated(const double *sorted, int64_t n)
-{
-    const int64_t tail = n / 100 > 0 ? n / 100 : 1;
-    const double least = log(sorted[n - tail]);
-    double excess = 0;
-    for (int64_t i = n - tail; i < n; i++)
-        excess += (log(sorted[i]) - least) / (double)tail;
-    return (double)tail / (double)n * exp(least / excess);
-}
-
-/* The observed rate, its 95% bound, and the extrapolation. */
-static void print_false_alarms(const struct findings *f, const struct plan *plan)
-{
-    const int64_t n = runs_of(plan);
-    qsort(plan->nearness, (size_t)n, sizeof *plan->nearness, by_size);
-    printf("false alarms: %" PRId64 " in %" PRId64 " correct runs (%" PRId64 " ill-conditioned)\n", f->alarms, n,
-           f->ill_conditioned);
-    if (f->alarms == 0)
-        printf("95%% confidence: below %.2g\n", 1 - pow(0.05, 1 / (double)n));
-    printf("largest reading / threshold of a run: median %.3f, 99%% %.3f, largest %.3f\n", plan->nearness[n / 2],
-           plan->nearness[n - 1 - n / 100], plan->nearness[n - 1]);
-    printf("extrapolated rate (exponential tail through the largest 1%%): %.2g\n", extrapolated(plan->nearness, n));
-}
-
 static int usage(const char *what)
 {
-    fprintf(stderr, "ttt-calibrate: %s (allowed: --write FILE or --false-alarms, --seeds 1..1000000, --jobs 1..%d)\n",
+    fprintf(stderr,
+            "ttt-calibrate: %s (allowed: --write FILE or --false-alarms with --json FILE, --seeds 1..1000000, "
+            "--jobs 1..%d)\n",
             what, MAX_JOBS);
     return 2;
 }
 
 static int parse(struct plan *plan, int argc, char **argv)
 {
-    static const struct option options[] = {{"write", required_argument, NULL, 'w'},
-                                            {"false-alarms", no_argument, NULL, 'f'},
-                                            {"seeds", required_argument, NULL, 's'},
-                                            {"jobs", required_argument, NULL, 'j'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"write", required_argument, NULL, 'w'}, {"false-alarms", no_argument, NULL, 'f'},
+        {"json", required_argument, NULL, 'o'},  {"seeds", required_argument, NULL, 's'},
+        {"jobs", required_argument, NULL, 'j'},  {NULL, 0, NULL, 0}};
     opterr = 0;
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (o == 'w')
             plan->path = optarg;
         else if (o == 'f')
             plan->false_alarms = 1;
+        else if (o == 'o')
+            plan->json = optarg;
         else if (o == 's')
             plan->seeds = strtoll(optarg, NULL, 10);
         else if (o == 'j')
@@ -323,15 +302,45 @@ static int parse(struct plan *plan, int argc, char **argv)
         else
             return usage("unknown option");
     }
-    if (optind < argc || !plan->path == !plan->false_alarms || plan->seeds < 1 || plan->seeds > 1000000 ||
-        plan->jobs < 1 || plan->jobs > MAX_JOBS)
+    if (optind < argc || !plan->path == !plan->false_alarms || (plan->json && !plan->false_alarms) || plan->seeds < 1 ||
+        plan->seeds > 1000000 || plan->jobs < 1 || plan->jobs > MAX_JOBS)
         return usage("bad arguments");
     return 0;
+}
+
+/* What the nearness of all runs says, to people and to the file that was named.  The exit status. */
+static int tell_false_alarms(const struct plan *plan, const struct findings *found, double seconds, const char *command,
+                             const char *started)
+{
+    struct ttt_false_alarms f = {.seeds = plan->seeds,
+                                 .first_seed = FIRST_OF_ALARMS,
+                                 .runs = runs_of(plan),
+                                 .alarms = found->alarms,
+                                 .ill_conditioned = found->ill_conditioned,
+                                 .seconds = seconds};
+    struct ttt_output out = {.stream = NULL};
+    char error[1024];
+    ttt_false_alarms_tail(&f, plan->nearness);
+    ttt_false_alarms_print(stdout, &f);
+    if (!plan->json)
+        return f.alarms > 0;
+    int status = ttt_output_open(&out, plan->json, error, sizeof error);
+    if (status == 0 && ttt_false_alarms_write(out.stream, &f, command, started) != 0) {
+        snprintf(error, sizeof error, "out of memory");
+        status = -1;
+    }
+    if (status == 0)
+        status = ttt_output_commit(&out, error, sizeof error);
+    ttt_output_abandon(&out);
+    if (status != 0)
+        fprintf(stderr, "ttt-calibrate: --json: %s\n", error);
+    return status != 0 ? 2 : f.alarms > 0;
 }
 
 int main(int argc, char **argv)
 {
     static struct findings total;
+    char date[TTT_CLOCK_DATE];
     struct plan plan = {.seeds = 1000, .jobs = (int)sysconf(_SC_NPROCESSORS_ONLN)};
     plan.jobs = plan.jobs > MAX_JOBS ? MAX_JOBS : plan.jobs;
     const int bad = parse(&plan, argc, argv);
@@ -342,12 +351,16 @@ int main(int argc, char **argv)
     if (plan.nearness == MAP_FAILED)
         return usage("out of memory");
     const double started = ttt_clock_seconds();
+    ttt_clock_date(date);
     if (run_all(&plan, &total) != 0)
         return 2;
-    fprintf(stderr, "%.0f s\n", ttt_clock_seconds() - started);
+    const double seconds = ttt_clock_seconds() - started;
+    fprintf(stderr, "%.0f s\n", seconds);
     if (plan.false_alarms) {
-        print_false_alarms(&total, &plan);
-        return total.alarms > 0;
+        char *command = ttt_command_text(argc, (const char *const *)argv);
+        const int status = command ? tell_false_alarms(&plan, &total, seconds, command, date) : usage("out of memory");
+        free(command);
+        return status;
     }
     FILE *out = fopen(plan.path, "w");
     if (!out)

@@ -134,9 +134,10 @@ static void write_json(const char *path, const std::vector<double> &gpu, const s
     CHECK(file != nullptr);
     if (!file)
         return;
-    fprintf(file, "{\n  \"program\": \"training\",\n  \"case\": \"b1h%dn%dc64f64d256g%d eps=1e-6 dist=strong\",\n",
+    fprintf(file, "{\n  \"schema\": \"ttt-training-1\",\n  \"program\": \"training\",\n");
+    fprintf(file, "  \"case\": \"b1h%dn%dc64f64d256g%d eps=1e-6 dist=strong\",\n",
             HEADS, MINI_BATCHES * 64, GROUP);
-    fprintf(file, "  \"optimiser\": \"adam\",\n  \"rate\": %g,\n", RATE);
+    fprintf(file, "  \"optimiser\": \"adam\",\n  \"rate\": %g,\n  \"limit\": %g,\n", RATE, LIMIT);
     write_curve(file, "loss_gpu", gpu, ",");
     write_curve(file, "loss_contract", contract, ",");
     write_curve(file, "loss_f64", f64, "");

@@ -4,6 +4,7 @@
  */
 #include "harness/text.h"
 #include "pool.h"
+#include "process.h"
 #include "score.h"
 #include <fnmatch.h>
 #include <getopt.h>
@@ -189,18 +190,32 @@ static void check_larger(const struct session *s)
                 s->outcomes[i].end = END_SURVIVED;
 }
 
+/* The names of the criteria, one per line of a file. */
+static int name_criteria(struct session *s, char path[PATH_TEXT])
+{
+    const char *const argv[] = {s->trial.criteria, "--names", NULL};
+    snprintf(path, PATH_TEXT, "%s/criteria.names", s->trial.build.work);
+    return process_run(argv, path, s->trial.limit) == 0 ? 0 : fail(s, "--criteria: the program does not say its names");
+}
+
 static int run(struct session *s)
 {
+    char names[PATH_TEXT];
     struct timespec start, end;
     clock_gettime(CLOCK_MONOTONIC, &start);
     if (choose(s) != 0)
         return -1;
     if (mkdir(s->trial.build.work, 0777) != 0)
         return fail(s, "--work: the folder must not exist, and its parent must");
+    if (s->trial.criteria && name_criteria(s, names) != 0)
+        return -1;
     const int status = controls(s);
     if (status != EXIT_PASSED)
         return status;
-    struct score score = {s->list + s->canaries, s->outcomes + s->canaries, s->count - s->canaries, 0};
+    struct score score = {.list = s->list + s->canaries,
+                          .outcomes = s->outcomes + s->canaries,
+                          .count = s->count - s->canaries,
+                          .criteria = s->trial.criteria ? names : NULL};
     pool_run(&s->trial, score.list, score.count, s->jobs, s->outcomes + s->canaries, tell);
     check_larger(s);
     if (trial_clean_again(&s->trial, s->error, sizeof s->error) != 0) {

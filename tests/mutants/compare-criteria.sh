@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Usage: compare-criteria.sh BUILDDIR MUTANTS.json SEEDS
+# Usage: compare-criteria.sh BUILDDIR MUTANTS.json SEEDS OUT.json
 # The usual criteria beside the judge: mutants killed (from the report of check-mutants --criteria), and correct runs
 # failed, SEEDS data seeds of each distribution for each of two correct kernels: ref-bf16, and the contract with
-# stochastic rounding.  The baseline of the criteria that need one is ref-bf16, which never fails those.
+# stochastic rounding.  The baseline of the criteria that need one is ref-bf16, which never fails those.  A table for
+# people; the correct runs also as JSON, for ttt-report.
 set -u
-builddir=$1 mutants=$2 seeds=$3
+builddir=$1 mutants=$2 seeds=$3 json=$4
 fault=$builddir/tests/mutants/fault.so
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
@@ -32,17 +33,28 @@ EOF
     seed=$((seed + 1))
 done
 
+"$builddir/tests/mutants/judge-criteria" --names >"$scratch/names" || exit 2
 sed -n 's/.*"criteria": "\([01]*\)".*/\1/p' "$mutants" >"$scratch/kills"
 killed=$(grep -c '"end": "killed"' "$mutants")
-awk -v killed="$killed" '
-    FILENAME ~ /kills$/ { all++; for (i = 1; i <= 7; i++) kills[i] += substr($1, i, 1) }
-    FILENAME ~ /criteria$/ { k = $2 ~ /fault/ ? 2 : 1; n[k]++; for (i = 1; i <= 7; i++) alarms[i, k] += substr($1, i, 1) }
-    FILENAME ~ /judge$/ { k = $1 ~ /fault/ ? 2 : 1; m[k]++; judged[k] += $2 }
+awk -v killed="$killed" -v seeds="$seeds" -v shapes="$shapes" -v json="$scratch/json" '
+    FILENAME ~ /names$/ { name[++count] = $0 }
+    FILENAME ~ /kills$/ { all++; for (i = 1; i <= count; i++) kills[i] += substr($1, i, 1) }
+    FILENAME ~ /criteria$/ { k = $2 ~ /fault/ ? 2 : 1; n[k]++; for (i = 1; i <= count; i++) alarms[i, k] += substr($1, i, 1) }
+    FILENAME ~ /judge$/ { k = $1 ~ /fault/ ? 2 : 1; n[k, "judge"]++; alarms[0, k] += $2 }
+    function row(i) {
+        printf "%-26s %7d of %4d %14d of %4d %14d of %4d\n", name[i], kills[i], all, alarms[i, 1], n[1], alarms[i, 2], n[2]
+        printf "%s  {\n   \"name\": \"%s\",\n   \"failed\": [%d, %d]\n  }", i ? ",\n" : "", name[i], alarms[i, 1], alarms[i, 2] >json
+    }
     END {
-        split("allclose(rtol=1e-2);assert_close(1.6e-2,1e-5);max error <= 2e-2;max error <= 2x baseline;RMS ratio < 0.005;" \
-              "1 - 2ab/(a2+b2) < 1e-3;RMSE <= 3x baseline", name, ";")
+        if (n[1] != n[1, "judge"] || n[2] != n[2, "judge"]) exit 1
+        name[0] = "this judge"
+        kills[0] = killed
+        gsub(/\n/, "\",\n  \"", shapes)
+        printf "{\n \"schema\": \"ttt-criteria-1\",\n \"program\": \"compare-criteria\",\n \"seeds\": %d,\n", seeds >json
+        printf " \"cases\": [\n  \"%s\"\n ],\n \"kernels\": [\"ref-bf16\", \"stochastic rounding\"],\n", shapes >json
+        printf " \"runs\": [%d, %d],\n \"criteria\": [\n", n[1], n[2] >json
         printf "%-26s %15s %22s %22s\n", "criterion", "mutants killed", "ref-bf16 failed", "replicas failed"
-        printf "%-26s %7d of %4d %14d of %4d %14d of %4d\n", "this judge", killed, all, judged[1], m[1], judged[2], m[2]
-        for (i = 1; i <= 7; i++)
-            printf "%-26s %7d of %4d %14d of %4d %14d of %4d\n", name[i], kills[i], all, alarms[i, 1], n[1], alarms[i, 2], n[2]
-    }' "$scratch/kills" "$scratch/criteria" "$scratch/judge"
+        for (i = 0; i <= count; i++) row(i)
+        printf "\n ]\n}\n" >json
+    }' "$scratch/names" "$scratch/kills" "$scratch/criteria" "$scratch/judge" || exit 2
+cp "$scratch/json" "$json"

@@ -86,8 +86,8 @@ static int three_rmse(const struct comparison *c)
 }
 
 const struct criterion criteria[CRITERIA] = {
-    {"allclose(rtol=1e-2)", close_1e2}, {"assert_close(1.6e-2,1e-5)", close_torch},
-    {"max|k-r|<=2e-2", fixed},          {"max<=2xbaseline", twice_baseline},
-    {"RMS-ratio<0.005", rms_ratio},     {"1-2ab/(a2+b2)<1e-3", similarity},
-    {"RMSE<=3xbaseline", three_rmse},
+    {"allclose(rtol=1e-2)", close_1e2},  {"assert_close(1.6e-2,1e-5)", close_torch},
+    {"max error <= 2e-2", fixed},        {"max error <= 2x baseline", twice_baseline},
+    {"RMS ratio < 0.005", rms_ratio},    {"1 - 2ab/(a2+b2) < 1e-3", similarity},
+    {"RMSE <= 3x baseline", three_rmse},
 };

@@ -3,9 +3,10 @@
  * judge-criteria: what the usual criteria say of candidates on cases.
  *
  *     judge-criteria --candidate SPEC... --case CASE...
+ *     judge-criteria --names
  *
  * One line per case and candidate: a digit per criterion (see criteria.c), 1 where some output fails it.  The truth is
- * ref-f64 on the same inputs, the baseline ref-bf16.
+ * ref-f64 on the same inputs, the baseline ref-bf16.  --names: the criteria, one per line, in the digits' order.
  */
 #include "criteria.h"
 #include "harness/candidates.h"
@@ -25,7 +26,7 @@ enum { EXIT_PASSED = 0, EXIT_BAD_INPUT = 2 };
 struct request {
     struct ttt_opened candidates[MOST];
     struct ttt_case cases[MOST];
-    int candidate_count, case_count;
+    int candidate_count, case_count, names;
     char error[512];
 };
 
@@ -88,8 +89,10 @@ static int run_case(struct request *q, const struct ttt_case *c)
 
 static int parse(struct request *q, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"candidate", required_argument, NULL, 0}, {"case", required_argument, NULL, 1}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"candidate", required_argument, NULL, 0},
+                                            {"case", required_argument, NULL, 1},
+                                            {"names", no_argument, NULL, 2},
+                                            {NULL, 0, NULL, 0}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 0 && q->candidate_count < MOST) {
@@ -98,9 +101,11 @@ static int parse(struct request *q, int argc, char **argv)
         } else if (option == 1 && q->case_count < MOST) {
             if (ttt_case_parse(optarg, &q->cases[q->case_count++], q->error, sizeof q->error) != 0)
                 return -1;
+        } else if (option == 2) {
+            q->names = 1;
         } else {
-            snprintf(q->error, sizeof q->error, "usage: judge-criteria --candidate SPEC... --case CASE... (at most %d)",
-                     MOST);
+            snprintf(q->error, sizeof q->error,
+                     "usage: judge-criteria --candidate SPEC... --case CASE... (at most %d), or --names", MOST);
             return -1;
         }
     }
@@ -114,6 +119,8 @@ int main(int argc, char **argv)
     if (worker >= 0)
         return worker;
     int status = parse(&q, argc, argv);
+    for (int i = 0; i < CRITERIA && status == 0 && q.names; i++)
+        puts(criteria[i].name);
     for (int i = 0; i < q.case_count && status == 0; i++)
         status = run_case(&q, &q.cases[i]);
     if (status != 0)

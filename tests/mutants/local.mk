@@ -51,7 +51,7 @@ fuzz-mutants: tests/mutants/check-mutants$(EXEEXT) ttt-fuzz$(EXEEXT)
 clean-local: fuzz-clean
 	rm -rf tests/mutants/fuzz-work
 	rm -rf tests/mutants/work tests/mutants/mutants.json tests/mutants/power tests/mutants/power.json \
-	    tests/mutants/work-gpu tests/mutants/mutants-gpu.json
+	    tests/mutants/criteria.json tests/mutants/work-gpu tests/mutants/mutants-gpu.json
 .PHONY: check-mutants check-mutants-gpu
 
 # The same of the emulated kernels.
@@ -102,7 +102,8 @@ tests_mutants_judge_criteria_SOURCES = tests/mutants/criteria.c tests/mutants/cr
 CRITERIA_SEEDS = 334
 compare-criteria: tests/mutants/judge-criteria$(EXEEXT) tests/mutants/fault.so
 	-$(MAKE) check-mutants MUTANTS_FLAGS='--criteria tests/mutants/judge-criteria'
-	$(SHELL) $(top_srcdir)/tests/mutants/compare-criteria.sh . tests/mutants/mutants.json '$(CRITERIA_SEEDS)'
+	$(SHELL) $(top_srcdir)/tests/mutants/compare-criteria.sh . tests/mutants/mutants.json '$(CRITERIA_SEEDS)' \
+	    tests/mutants/criteria.json
 .PHONY: compare-criteria
 
 check_scripts += tests/check-mutants.sh

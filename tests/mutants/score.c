@@ -117,6 +117,21 @@ static json_t *mutant_json(const struct mutant *m, const struct outcome *o)
     return object;
 }
 
+/* In the order of the digits of each mutant. */
+static json_t *names_json(const char *path)
+{
+    char line[256];
+    FILE *in = fopen(path, "r");
+    json_t *names = in ? json_array() : NULL;
+    while (in && fgets(line, sizeof line, in)) {
+        line[strcspn(line, "\n")] = '\0';
+        json_array_append_new(names, json_string(line));
+    }
+    if (in)
+        fclose(in);
+    return names;
+}
+
 int score_write(const char *path, const struct score *score)
 {
     json_t *mutants = json_array();
@@ -128,7 +143,8 @@ int score_write(const char *path, const struct score *score)
     json_object_set_new(summary, "seconds", json_real(score->seconds));
     json_t *root = json_pack("{s:s, s:s, s:o, s:o}", "schema", "ttt-mutants-1", "program", "check-mutants", "mutants",
                              mutants, "summary", summary);
-    const int status = root ? json_dump_file(root, path, JSON_INDENT(1) | JSON_PRESERVE_ORDER) : -1;
+    const int named = !score->criteria || json_object_set_new(root, "criteria", names_json(score->criteria)) == 0;
+    const int status = root && named ? json_dump_file(root, path, JSON_INDENT(1) | JSON_PRESERVE_ORDER) : -1;
     json_decref(root);
     return status;
 }

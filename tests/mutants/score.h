@@ -12,6 +12,7 @@ struct score {
     const struct mutant *const *list;
     const struct outcome *outcomes;
     size_t count;
+    const char *criteria; /* the file with the names of the usual criteria, one per line; NULL: they were not asked */
     double seconds;
 };
 
