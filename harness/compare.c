@@ -43,7 +43,8 @@ int ttt_compare(const struct ttt_loaded *old, const struct ttt_loaded *new, stru
                 size_t error_size)
 {
     *d = (struct ttt_differences){.list = NULL};
-    if (old->kind != new->kind || old->kind == TTT_KIND_FUZZ || old->kind == TTT_KIND_POWER) {
+    const int compared = old->kind == TTT_KIND_VERIFY || old->kind == TTT_KIND_BENCH || old->kind == TTT_KIND_MUTANTS;
+    if (old->kind != new->kind || !compared) {
         snprintf(error, error_size,
                  "diff: %s is '%s' and %s is '%s': both must come from ttt-verify, or from ttt-bench, or from "
                  "check-mutants",

@@ -5,10 +5,9 @@
 #ifndef TTT_HARNESS_LOAD_H
 #define TTT_HARNESS_LOAD_H
 
+#include "schema.h"
 #include <jansson.h>
 #include <stddef.h>
-
-enum ttt_kind { TTT_KIND_VERIFY, TTT_KIND_BENCH, TTT_KIND_MUTANTS, TTT_KIND_POWER, TTT_KIND_FUZZ, TTT_KIND_COUNT };
 
 struct ttt_loaded {
     const char *path; /* the caller's */

@@ -103,16 +103,20 @@ ttt_report_SOURCES = \
 	harness/compare_cases.c \
 	harness/compare_others.c \
 	harness/diff.c harness/diff.h \
+	harness/json_text.c harness/json_text.h \
 	harness/load.c harness/load.h \
 	harness/merge.c harness/merge.h \
 	harness/page.c harness/page.h \
 	harness/page_cases.c \
+	harness/page_criteria.c \
 	harness/page_judge.c \
 	harness/page_speed.c \
 	harness/page_tensors.c \
+	harness/page_training.c \
 	harness/page_verdict.c \
 	harness/plots.c harness/plots.h \
 	harness/render.c harness/render.h \
+	harness/schema.c harness/schema.h \
 	harness/standings.c harness/standings.h \
 	harness/template.c harness/template.h \
 	harness/templates.h \

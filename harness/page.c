@@ -94,6 +94,8 @@ int ttt_page_make(struct ttt_page *page, const struct ttt_loaded *loaded, size_t
     ttt_page_tensors(page);
     ttt_page_cases(page);
     ttt_page_judge(page);
+    ttt_page_criteria(page);
+    ttt_page_training(page);
     ttt_page_speed(page);
     return 0;
 }

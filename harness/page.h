@@ -21,10 +21,12 @@ int ttt_page_make(struct ttt_page *page, const struct ttt_loaded *loaded, size_t
 void ttt_page_free(struct ttt_page *page);
 
 /* Parts of the page, each under keys of its own. */
-void ttt_page_verdict(struct ttt_page *page); /* the first screen: ship or not, what is worst, how to repeat it */
-void ttt_page_tensors(struct ttt_page *page); /* of each candidate: tensors, quantiles, maps */
-void ttt_page_cases(struct ttt_page *page);   /* every case, what they cover, checks and relations */
-void ttt_page_judge(struct ttt_page *page);   /* gradient proof, planted faults, fuzzing */
+void ttt_page_verdict(struct ttt_page *page);  /* the first screen: ship or not, what is worst, how to repeat it */
+void ttt_page_tensors(struct ttt_page *page);  /* of each candidate: tensors, quantiles, maps */
+void ttt_page_cases(struct ttt_page *page);    /* every case, what they cover, checks and relations */
+void ttt_page_judge(struct ttt_page *page);    /* gradient proof, planted faults, fuzzing */
+void ttt_page_criteria(struct ttt_page *page); /* false alarms, the field's criteria */
+void ttt_page_training(struct ttt_page *page);
 void ttt_page_speed(struct ttt_page *page);
 
 /* Texts, as new JSON strings. */

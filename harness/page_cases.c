@@ -4,6 +4,7 @@
  */
 #include "page.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,37 @@ static void add_cover(struct cover *c, const struct ttt_mlp_shape *s, int failed
     c->cases++;
 }
 
+/* What was verified, in a line. */
+static void add_verified(struct ttt_page *page, struct cover covers[2][TTT_DIST_NONE])
+{
+    struct cover all = {.cases = 0};
+    char data[128] = "";
+    size_t forms[2] = {0};
+    for (int d = 0; d < TTT_DIST_NONE; d++) {
+        const size_t cases = covers[0][d].cases + covers[1][d].cases, length = strlen(data);
+        if (cases > 0)
+            snprintf(data + length, sizeof data - length, "%s%s", length > 0 ? ", " : "", ttt_distribution_name[d]);
+        for (int causal = 0; causal < 2; causal++) {
+            const struct cover *c = &covers[causal][d];
+            if (c->cases == 0)
+                continue;
+            all.least_n = all.cases == 0 || c->least_n < all.least_n ? c->least_n : all.least_n;
+            all.most_n = c->most_n > all.most_n ? c->most_n : all.most_n;
+            all.most_heads = c->most_heads > all.most_heads ? c->most_heads : all.most_heads;
+            all.cases += c->cases;
+            forms[causal] += c->cases;
+        }
+    }
+    json_object_set_new(page->values, "verified",
+                        json_sprintf("%zu cases of %zu candidate%s: %s form, %s data, %lld to %lld tokens, up to %lld "
+                                     "heads",
+                                     all.cases, page->standings.count, page->standings.count == 1 ? "" : "s",
+                                     forms[0] == 0   ? "causal"
+                                     : forms[1] == 0 ? "non-causal"
+                                                     : "non-causal and causal",
+                                     data, (long long)all.least_n, (long long)all.most_n, (long long)all.most_heads));
+}
+
 static void add_coverage(struct ttt_page *page, const struct line *lines, size_t count)
 {
     struct cover covers[2][TTT_DIST_NONE] = {0};
@@ -112,6 +144,7 @@ static void add_coverage(struct ttt_page *page, const struct line *lines, size_t
                                 (json_int_t)c->tails, "one_group", (json_int_t)c->one_group));
         }
     json_object_set_new(page->values, "coverage", rows);
+    add_verified(page, covers);
 }
 
 /* One more of a verdict, in the row of the check's name. */

@@ -6,30 +6,73 @@
 #include <math.h>
 #include <string.h>
 
+/* Ground truth in files: results of the reference in double by other software's outputs. */
+struct vectors {
+    size_t files, failed;
+    double worst; /* relative error */
+};
+
+static void count_file(struct vectors *v, const json_t *result)
+{
+    const json_t *tensors = json_object_get(result, "tensors");
+    if (strcmp(ttt_load_text(result, "candidate"), "ref-f64") != 0 ||
+        !strstr(ttt_load_text(result, "repeat"), "--vectors"))
+        return;
+    v->files++;
+    v->failed += ttt_load_verdict(result) == TTT_FAIL;
+    for (size_t i = 0; i < json_array_size(tensors); i++)
+        v->worst = fmax(v->worst, ttt_load_number(json_array_get(tensors, i), "rel_l2"));
+}
+
+/* NULL where there are none. */
+static json_t *vectors_json(const struct ttt_page *page)
+{
+    struct vectors v = {.files = 0};
+    for (size_t i = 0; i < page->count; i++) {
+        const json_t *cases = json_object_get(page->loaded[i].root, "cases");
+        for (size_t j = 0; j < json_array_size(cases) && page->loaded[i].kind == TTT_KIND_VERIFY; j++)
+            count_file(&v, json_array_get(cases, j));
+    }
+    if (v.files == 0)
+        return NULL;
+    return json_pack("{s:I, s:I, s:o, s:s}", "files", (json_int_t)v.files, "failed", (json_int_t)v.failed, "worst",
+                     ttt_page_error(v.worst), "class", v.failed > 0 ? "bad" : "good");
+}
+
+static json_t *proof_row(const json_t *r)
+{
+    const int verdict = ttt_load_verdict(r);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:o}", "form", ttt_load_text(r, "form"), "distribution",
+        ttt_load_text(r, "distribution"), "input", ttt_load_text(r, "input"), "verdict", ttt_load_text(r, "verdict"),
+        "class", ttt_page_verdict_class(verdict), "ratio", ttt_page_error(ttt_load_number(r, "ratio")), "checks",
+        json_integer_value(json_object_get(r, "checks")), "slope",
+        json_integer_value(json_object_get(r, "slopes")) > 0 ? json_sprintf("%.3f", ttt_load_number(r, "slope"))
+                                                             : json_string("none"));
+}
+
 static void add_proof(struct ttt_page *page, const json_t *proof)
 {
     const json_t *from = json_object_get(proof, "rows");
-    json_t *rows = json_array();
+    json_t *rows = json_array(), *vectors = vectors_json(page);
+    double least = HUGE_VAL, most = 0;
     int failed = 0;
     for (size_t i = 0; i < json_array_size(from); i++) {
         const json_t *r = json_array_get(from, i);
-        const int verdict = ttt_load_verdict(r);
-        failed += verdict != TTT_PASS;
-        json_array_append_new(
-            rows, json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:o}", "form", ttt_load_text(r, "form"),
-                            "distribution", ttt_load_text(r, "distribution"), "input", ttt_load_text(r, "input"),
-                            "verdict", ttt_load_text(r, "verdict"), "class", ttt_page_verdict_class(verdict), "ratio",
-                            ttt_page_error(ttt_load_number(r, "ratio")), "checks",
-                            json_integer_value(json_object_get(r, "checks")), "slope",
-                            json_integer_value(json_object_get(r, "slopes")) > 0
-                                ? json_sprintf("%.3f", ttt_load_number(r, "slope"))
-                                : json_string("none")));
+        const double slope = ttt_load_number(r, "slope");
+        failed += ttt_load_verdict(r) != TTT_PASS;
+        least = fmin(least, slope);
+        most = fmax(most, slope);
+        json_array_append_new(rows, proof_row(r));
     }
-    json_object_set_new(page->values, "proof",
-                        json_pack("{s:I, s:i, s:o, s:o, s:s, s:o}", "count", (json_int_t)json_array_size(from),
-                                  "failed", failed, "ratio", ttt_page_error(ttt_load_number(proof, "ratio")), "bound",
-                                  ttt_page_error(ttt_load_number(proof, "bound")), "class", failed ? "bad" : "good",
-                                  "rows", rows));
+    json_t *object =
+        json_pack("{s:I, s:i, s:o, s:o, s:s, s:o, s:o, s:o}", "count", (json_int_t)json_array_size(from), "failed",
+                  failed, "ratio", ttt_page_error(ttt_load_number(proof, "ratio")), "bound",
+                  ttt_page_error(ttt_load_number(proof, "bound")), "class", failed ? "bad" : "good", "rows", rows,
+                  "slope_least", json_sprintf("%.3f", least), "slope_most", json_sprintf("%.3f", most));
+    if (vectors)
+        json_object_set_new(object, "vectors", vectors);
+    json_object_set_new(page->values, "proof", object);
 }
 
 /* The row of this name, made of zeros where it is not there yet. */
@@ -49,31 +92,10 @@ static void count(json_t *row, const char *key)
     json_object_set_new(row, key, json_integer(json_integer_value(json_object_get(row, key)) + 1));
 }
 
-/* Of the real faults that have them, how many each usual criterion of the field finds; this judge, too. */
-static void count_criteria(json_t *found, const json_t *names, const json_t *mutant)
-{
-    const char *digits = ttt_load_text(mutant, "criteria");
-    if (!*digits)
-        return;
-    for (size_t i = 0; i < json_array_size(names) && i < strlen(digits); i++) {
-        const char *name = json_string_value(json_array_get(names, i));
-        if (!name)
-            continue;
-        json_t *row = row_of(found, name);
-        count(row, "all");
-        if (digits[i] == '1')
-            count(row, "killed");
-    }
-    json_t *ours = row_of(found, "the gates of this judge");
-    count(ours, "all");
-    if (strcmp(ttt_load_text(mutant, "end"), "killed") == 0)
-        count(ours, "killed");
-}
-
 static void add_mutants(struct ttt_page *page, const json_t *root)
 {
     const json_t *list = json_object_get(root, "mutants");
-    json_t *rows = json_array(), *found = json_array(), *alive = json_array(), *total = row_of(rows, "all");
+    json_t *rows = json_array(), *alive = json_array(), *below = json_array(), *total = row_of(rows, "all");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *m = json_array_get(list, i);
         const char *end = ttt_load_text(m, "end");
@@ -84,13 +106,17 @@ static void add_mutants(struct ttt_page *page, const json_t *root)
         count(total, "all");
         count(total, key);
         if (strcmp(end, "killed") != 0 && strcmp(end, "equivalent") != 0)
-            json_array_append_new(alive, json_pack("{s:s, s:s, s:s}", "name", ttt_load_text(m, "name"), "end", end,
-                                                   "about", ttt_load_text(m, "about")));
-        count_criteria(found, json_object_get(root, "criteria"), m);
+            json_array_append_new(key == end ? alive : below,
+                                  json_pack("{s:s, s:s, s:s, s:s}", "name", ttt_load_text(m, "name"), "end", end,
+                                            "about", ttt_load_text(m, "about"), "argument",
+                                            ttt_load_text(m, "argument")));
     }
-    json_object_set_new(
-        page->values, "mutants",
-        json_pack("{s:o, s:O, s:o, s:o}", "rows", rows, "total", total, "alive", alive, "criteria", found));
+    json_t *mutants = json_pack("{s:o, s:O, s:o}", "rows", rows, "total", total, "alive", alive);
+    if (json_array_size(below) > 0)
+        json_object_set_new(mutants, "below",
+                            json_pack("{s:I, s:O}", "count", (json_int_t)json_array_size(below), "rows", below));
+    json_decref(below);
+    json_object_set_new(page->values, "mutants", mutants);
 }
 
 static void add_power(struct ttt_page *page, const json_t *root)

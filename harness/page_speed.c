@@ -6,16 +6,37 @@
 #include <math.h>
 #include <string.h>
 
+/* The limit that ttt-bench measured, in words. */
+static const char *limit_of(const char *peak)
+{
+    return strcmp(peak, "wgmma") == 0   ? "tensor cores, bfloat16"
+           : strcmp(peak, "sgemm") == 0 ? "OpenBLAS, float"
+           : strcmp(peak, "dgemm") == 0 ? "OpenBLAS, double"
+                                        : peak;
+}
+
+/* "36.4 GFLOP/s", "960 TFLOP/s". */
+static json_t *rate_json(double gflops)
+{
+    return gflops < 1e3 ? json_sprintf("%.3g GFLOP/s", gflops) : json_sprintf("%.3g TFLOP/s", gflops / 1e3);
+}
+
+/* Times, without an exponent. */
+static json_t *time_json(double x)
+{
+    return x < 1000 ? json_sprintf("%.3g", x) : json_sprintf("%.0f", x);
+}
+
 static json_t *row_json(const json_t *c)
 {
     const double share = ttt_load_number(c, "share_of_peak"), seconds = ttt_load_number(c, "seconds");
-    return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:s}", "case", ttt_load_text(c, "case"),
+    return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:s, s:o}", "case", ttt_load_text(c, "case"),
                      "candidate", ttt_load_text(c, "candidate"), "direction", ttt_load_text(c, "direction"), "threads",
-                     json_integer_value(json_object_get(c, "threads")), "milliseconds",
-                     json_sprintf("%.4g", 1e3 * seconds), "per_mini_batch",
-                     json_sprintf("%.4g", ttt_load_number(c, "us_per_mini_batch")), "gflops",
-                     json_sprintf("%.4g", ttt_load_number(c, "gflops")), "share", json_sprintf("%.0f", 100 * share),
-                     "bar", json_sprintf("%.1f", fmin(100, fmax(0, 100 * share))), "peak", ttt_load_text(c, "peak"));
+                     json_integer_value(json_object_get(c, "threads")), "milliseconds", time_json(1e3 * seconds),
+                     "per_mini_batch", time_json(ttt_load_number(c, "us_per_mini_batch")), "rate",
+                     rate_json(ttt_load_number(c, "gflops")), "share", json_sprintf("%.0f", 100 * share), "bar",
+                     json_sprintf("%.1f", fmin(100, fmax(0, 100 * share))), "limit", limit_of(ttt_load_text(c, "peak")),
+                     "limit_rate", rate_json(ttt_load_number(c, "peak_gflops")));
 }
 
 void ttt_page_speed(struct ttt_page *page)

@@ -166,52 +166,85 @@ static void add_quantiles(json_t *candidate, const struct ttt_standing *s)
     json_object_set_new(candidate, "quantiles", rows);
 }
 
-/* A map as rectangles of a drawing whose cells are `side` wide, the darkest twice what the arithmetic must cost or
- * more. */
+/* How wide a cell of a map is drawn, so that the whole is neither a dot nor wider than a column of the page. */
+static json_int_t cell_side(json_int_t lines, json_int_t columns)
+{
+    const json_int_t side = columns * 280 > lines * 440 ? 440 / columns : 280 / lines;
+    return side < 5 ? 5 : side > 26 ? 26 : side;
+}
+
+/* What is drawn darkest: twice the mean, so that an even map is of a middle shade, or the largest. */
+static double darkest(const json_t *values, double *smallest, double *largest)
+{
+    const size_t n = json_array_size(values);
+    double mean = 0;
+    *smallest = HUGE_VAL;
+    *largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double v = json_number_value(json_array_get(values, i));
+        *largest = fmax(*largest, v);
+        *smallest = fmin(*smallest, v);
+        mean += v / (double)n;
+    }
+    return fmax(fmax(2 * mean, *largest), DBL_MIN);
+}
+
+/* A map as squares of a drawing. */
 static json_t *map_json(const json_t *map, const char *rows_are, const char *columns_are)
 {
-    enum { SIDE = 14 };
     const json_int_t columns = json_integer_value(json_object_get(map, "columns"));
     const json_int_t lines = json_integer_value(json_object_get(map, "rows"));
     const json_t *values = json_object_get(map, "values");
     json_t *cells = json_array();
-    double largest = 0, smallest = HUGE_VAL;
-    for (size_t i = 0; i < json_array_size(values); i++) {
-        const double v = json_number_value(json_array_get(values, i));
-        largest = fmax(largest, v);
-        smallest = fmin(smallest, v);
-    }
+    double smallest, largest;
+    const double scale = darkest(values, &smallest, &largest);
+    const json_int_t side = lines > 0 && columns > 0 ? cell_side(lines, columns) : 1;
     for (size_t i = 0; i < json_array_size(values); i++) {
         const double v = json_number_value(json_array_get(values, i));
         const json_int_t row = (json_int_t)i / columns, column = (json_int_t)i % columns;
-        json_array_append_new(cells, json_pack("{s:I, s:I, s:o, s:o, s:I, s:I}", "x", column * SIDE, "y", row * SIDE,
-                                               "dark", json_sprintf("%.2f", 0.04 + 0.96 * v / fmax(2, largest)),
-                                               "value", ttt_page_reading(v), "row", row, "column", column));
+        json_array_append_new(cells,
+                              json_pack("{s:I, s:I, s:o, s:o}", "x", column * side, "y", row * side, "dark",
+                                        json_sprintf("%.2f", 0.04 + 0.96 * v / scale), "value", ttt_page_reading(v)));
     }
-    return json_pack("{s:o, s:I, s:I, s:o, s:o, s:s, s:s, s:O, s:O}", "cells", cells, "drawn_width", columns * SIDE,
-                     "drawn_height", lines * SIDE, "largest", ttt_page_reading(largest), "smallest",
-                     ttt_page_reading(smallest), "rows_are", rows_are, "columns_are", columns_are, "tall",
-                     json_object_get(map, "height"), "wide", json_object_get(map, "width"));
+    return json_pack("{s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:O, s:O}", "cells", cells, "side", side - 1,
+                     "drawn_width", columns * side, "drawn_height", lines * side, "largest", ttt_page_reading(largest),
+                     "smallest", ttt_page_reading(smallest), "scale", ttt_page_reading(scale), "rows_are", rows_are,
+                     "columns_are", columns_are, "tall", json_object_get(map, "height"), "wide",
+                     json_object_get(map, "width"));
 }
 
-/* Where the error is, in the worst tensor of the worst case that has maps. */
-static void add_maps(json_t *candidate, const struct ttt_standing *s)
+/* The worst tensor that has maps; `along`: maps over more than one mini-batch. */
+static const struct ttt_extreme *worst_mapped(const struct ttt_standing *s, int along)
 {
     const struct ttt_extreme *worst = NULL;
     for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++) {
-        const struct ttt_extreme *e = &s->tensors[t];
-        if (json_object_get(e->tensor, "heads") && (!worst || ttt_extreme_is_worse(e, worst)))
+        const struct ttt_extreme *e = along ? &s->along[t] : &s->mapped[t];
+        if (e->result && (!worst || ttt_extreme_is_worse(e, worst)))
             worst = e;
     }
-    if (!worst || !json_object_get(worst->tensor, "tile"))
-        return;
+    return worst;
+}
+
+static void add_map(json_t *list, const struct ttt_extreme *e)
+{
     json_t *maps = json_array();
-    json_array_append_new(maps,
-                          map_json(json_object_get(worst->tensor, "heads"), "heads", "mini-batches or checkpoints"));
-    json_array_append_new(maps, map_json(json_object_get(worst->tensor, "tile"), "rows", "columns"));
-    json_object_set_new(candidate, "where",
-                        json_pack("{s:s, s:s, s:o}", "tensor", ttt_load_text(worst->tensor, "name"), "case",
-                                  ttt_load_text(worst->result, "case"), "maps", maps));
+    json_array_append_new(maps, map_json(json_object_get(e->tensor, "heads"), "heads", "mini-batches or checkpoints"));
+    json_array_append_new(maps, map_json(json_object_get(e->tensor, "tile"), "rows", "columns"));
+    json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "tensor", ttt_load_text(e->tensor, "name"), "case",
+                                          ttt_load_text(e->result, "case"), "maps", maps));
+}
+
+/* Where the error is, in the worst tensor of the worst case that has maps; where that tensor has no mini-batches, in
+ * the worst that has, too. */
+static void add_maps(json_t *candidate, const struct ttt_standing *s)
+{
+    const struct ttt_extreme *worst = worst_mapped(s, 0), *along = worst_mapped(s, 1);
+    json_t *list = json_array();
+    if (worst)
+        add_map(list, worst);
+    if (along && along->tensor != worst->tensor)
+        add_map(list, along);
+    json_object_set_new(candidate, "where", list);
 }
 
 void ttt_page_tensors(struct ttt_page *page)

@@ -11,7 +11,7 @@
 struct tally {
     size_t by_verdict[TTT_VERDICT_COUNT], judged;
     size_t failed_candidates, unseen;
-    size_t unproven; /* gradients of the truth */
+    size_t unproven; /* gradients of the truth, and files of ground truth that it does not fit */
     size_t findings; /* of fuzzing */
 };
 
@@ -20,6 +20,10 @@ static void count_others(struct tally *t, const struct ttt_loaded *loaded)
     const json_t *rows = json_object_get(json_object_get(loaded->root, "gradient_proof"), "rows");
     for (size_t i = 0; i < json_array_size(rows); i++)
         t->unproven += ttt_load_verdict(json_array_get(rows, i)) != TTT_PASS;
+    const json_t *cases = loaded->kind == TTT_KIND_VERIFY ? json_object_get(loaded->root, "cases") : NULL;
+    for (size_t i = 0; i < json_array_size(cases); i++)
+        t->unproven +=
+            ttt_standings_is_proof(json_array_get(cases, i)) && ttt_load_verdict(json_array_get(cases, i)) == TTT_FAIL;
     if (loaded->kind == TTT_KIND_FUZZ)
         t->findings += json_array_size(json_object_get(loaded->root, "findings"));
 }
@@ -68,7 +72,7 @@ static json_t *names(const struct ttt_page *page, int failed)
 static json_t *reason(const struct tally *t, const struct ttt_extreme *worst)
 {
     if (t->unproven > 0)
-        return json_sprintf("%zu gradients of the truth itself are not proven: nothing that was judged by it counts.",
+        return json_sprintf("%zu proofs of the truth itself failed: nothing that was judged by it counts.",
                             t->unproven);
     if (t->findings > 0)
         return json_sprintf("Fuzzing found %zu faults that the suite does not have.", t->findings);

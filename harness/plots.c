@@ -202,11 +202,62 @@ static int add_ulps(json_t *list, const struct ttt_standing *s, char *error, siz
     return add_plot(list, ttt_template_ulps, series, s->candidate, "all cases", error, error_size);
 }
 
+/* Each step's loss; what is not above 0 has no place on a logarithmic axis. */
+static json_t *steps(const json_t *curve)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < json_array_size(curve); i++) {
+        const double loss = json_number_value(json_array_get(curve, i));
+        if (loss > 0)
+            json_array_append_new(
+                list, json_pack("{s:o, s:o}", "x", json_sprintf("%zu", i + 1), "y", json_sprintf("%.4e", loss)));
+    }
+    return list;
+}
+
+/* How far each step's loss is from that in double, in per cent. */
+static json_t *apart(const json_t *curve, const json_t *f64)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < json_array_size(curve); i++) {
+        const double ratio = json_number_value(json_array_get(curve, i)) / json_number_value(json_array_get(f64, i));
+        if (isfinite(ratio))
+            json_array_append_new(list, json_pack("{s:o, s:o}", "x", json_sprintf("%zu", i + 1), "y",
+                                                  json_sprintf("%.3f", 100 * (ratio - 1))));
+    }
+    return list;
+}
+
+static int add_losses(struct ttt_page *page, json_t *losses, json_t *gaps, char *error, size_t error_size)
+{
+    int status = 0;
+    for (size_t i = 0; i < page->count && status == 0; i++) {
+        const json_t *root = page->loaded[i].root, *f64 = json_object_get(root, "loss_f64");
+        json_t *loss = json_array(), *gap = json_array();
+        if (page->loaded[i].kind == TTT_KIND_TRAINING) {
+            add_series(loss, "", "GPU gradients", steps(json_object_get(root, "loss_gpu")));
+            add_series(loss, "", "the contract's", steps(json_object_get(root, "loss_contract")));
+            add_series(loss, "", "double precision", steps(f64));
+            add_series(gap, "", "GPU gradients", apart(json_object_get(root, "loss_gpu"), f64));
+            add_series(gap, "", "the contract's", apart(json_object_get(root, "loss_contract"), f64));
+        }
+        const char *about = ttt_load_text(root, "case");
+        status = add_plot(losses, ttt_template_loss, loss, "loss", about, error, error_size);
+        if (add_plot(gaps, ttt_template_gap, gap, "gap", about, error, error_size) != 0)
+            status = -1;
+    }
+    return status;
+}
+
 int ttt_plots_make(struct ttt_page *page, char *error, size_t error_size)
 {
-    json_t *growth = json_array(), *ulps = json_array();
+    json_t *growth = json_array(), *ulps = json_array(), *losses = json_array(), *gaps = json_array();
+    json_object_set_new(page->values, "losses", losses);
+    json_object_set_new(page->values, "gaps", gaps);
     json_object_set_new(page->values, "growth", growth);
     json_object_set_new(page->values, "ulps", ulps);
+    if (add_losses(page, losses, gaps, error, error_size) != 0)
+        return -1;
     for (size_t i = 0; i < page->standings.count; i++) {
         const struct ttt_standing *s = &page->standings.list[i];
         if (add_growth(page, growth, s->candidate, error, error_size) != 0 || add_ulps(ulps, s, error, error_size) != 0)

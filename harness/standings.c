@@ -71,6 +71,11 @@ static void add_tensor(struct ttt_standing *s, const json_t *tensor, const struc
     if (json_object_get(tensor, "skipped"))
         return;
     keep(&s->tensors[t], found);
+    const json_t *map = json_object_get(tensor, "heads");
+    if (map && json_object_get(tensor, "tile"))
+        keep(&s->mapped[t], found);
+    if (map && json_object_get(tensor, "tile") && json_integer_value(json_object_get(map, "columns")) > 1)
+        keep(&s->along[t], found);
     s->largest_ulp[t] = fmax(s->largest_ulp[t], ttt_load_number(tensor, "max_ulp"));
     if (fabs(bias) > fabs(s->bias[t]))
         s->bias[t] = bias;
@@ -136,8 +141,27 @@ static void sort(struct ttt_standings *s)
         }
 }
 
+int ttt_standings_is_proof(const json_t *result)
+{
+    return strcmp(ttt_load_text(result, "candidate"), "ref-f64") == 0 &&
+           strstr(ttt_load_text(result, "repeat"), "--vectors") != NULL;
+}
+
+/* Is anything else there than the proof of the truth? */
+static int has_candidates(const struct ttt_loaded *loaded, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const json_t *cases = loaded[i].kind == TTT_KIND_VERIFY ? json_object_get(loaded[i].root, "cases") : NULL;
+        for (size_t j = 0; j < json_array_size(cases); j++)
+            if (!ttt_standings_is_proof(json_array_get(cases, j)))
+                return 1;
+    }
+    return 0;
+}
+
 int ttt_standings_make(struct ttt_standings *s, const struct ttt_loaded *loaded, size_t count)
 {
+    const int leave_proofs = has_candidates(loaded, count);
     size_t all = 0;
     for (size_t i = 0; i < count; i++)
         all += json_array_size(json_object_get(loaded[i].root, "cases"));
@@ -146,6 +170,8 @@ int ttt_standings_make(struct ttt_standings *s, const struct ttt_loaded *loaded,
         const json_t *cases = loaded[i].kind == TTT_KIND_VERIFY ? json_object_get(loaded[i].root, "cases") : NULL;
         for (size_t j = 0; j < json_array_size(cases); j++) {
             const json_t *result = json_array_get(cases, j);
+            if (leave_proofs && ttt_standings_is_proof(result))
+                continue;
             struct ttt_standing *standing = standing_of(s, ttt_load_text(result, "candidate"));
             if (!standing)
                 return -1;

@@ -23,6 +23,7 @@ struct ttt_standing {
     size_t by_verdict[TTT_VERDICT_COUNT];
     struct ttt_extreme worst;
     struct ttt_extreme tensors[TTT_TENSOR_COUNT];
+    struct ttt_extreme mapped[TTT_TENSOR_COUNT], along[TTT_TENSOR_COUNT]; /* of results with maps; over mini-batches */
     size_t present[TTT_TENSOR_COUNT], blind[TTT_TENSOR_COUNT]; /* judged cases with this operand; that cannot see it */
     double largest_ulp[TTT_TENSOR_COUNT], bias[TTT_TENSOR_COUNT]; /* the bias of largest magnitude */
     double ulps[TTT_TENSOR_COUNT][TTT_ULP_BINS];                  /* elements, as metrics.h counts them */
@@ -35,7 +36,11 @@ struct ttt_standings {
     size_t result_count;
 };
 
-/* 0, or -1 when memory cannot be had; free with ttt_standings_free either way. */
+/* Is this a result of the truth itself, judged by ground truth in a file? */
+int ttt_standings_is_proof(const json_t *result);
+
+/* Where there are candidates, the truth itself is none of them.  0, or -1 when memory cannot be had; free with
+ * ttt_standings_free either way. */
 int ttt_standings_make(struct ttt_standings *s, const struct ttt_loaded *loaded, size_t count);
 void ttt_standings_free(struct ttt_standings *s);
 

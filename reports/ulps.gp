@@ -4,7 +4,6 @@ set border 3
 set tics nomirror
 set grid ytics lc rgb "#888888" lw 0.4
 set yrange [0:*]
-set xtics 2
 set xlabel "error below 2^x units in the last place"
 set ylabel "elements, %"
 {{#series}}

@@ -65,16 +65,57 @@ damage() {
     refused "$2"
 }
 damage '1s/{/[/' 'line [0-9]*, column [0-9]*: '
-damage 's/verify\/2/verify\/99/' "'schema' is 'ttt-kernels/verify/99'"
-damage 's/"candidate": "ref-f32"/"candidate": 7/' 'cases\[0\].candidate: must be a string'
-damage 's/"verdict": "[A-Z]*"/"verdict": "MAYBE"/' ".*verdict: 'MAYBE' is no verdict"
-damage 's/"name": "XQW"/"name": "XQX"/' "cases\[0\].tensors\[0\].name: 'XQX' is no tensor"
-damage 's/"case": "b1h2n48/"case": "b1h0n48/' 'cases\[0\].case: '
-damage 's/"rel_l2": [^,]*/"rel_l2": "much"/' 'cases\[0\].tensors\[0\].rel_l2: must be a number'
-damage 's/"rel_l2"/"rel_l1"/' 'cases\[0\].tensors\[0\]: needs rel_l2 and gates'
-damage 's/"columns": [0-9]*/"columns": 7/' 'cases\[[0-9]*\].tensors\[[0-9]*\]: .* must have rows x columns values'
-damage 's/"gates": \[/"gates": [ 5,/' 'cases\[0\].tensors\[0\].gates\[0\]: must be an object'
-damage 's/"started"/"ended"/' 'started: is missing'
+at='line [0-9]*, column [0-9]*: '
+damage 's/verify\/2/verify\/99/' "line 2, column 12: schema: 'ttt-kernels/verify/99' is not a report"
+damage 's/"candidate": "ref-f32"/"candidate": 7/' "${at}cases\[0\].candidate: must be a string"
+damage 's/"verdict": "[A-Z]*"/"verdict": "MAYBE"/' "$at.*verdict: 'MAYBE' is not allowed (allowed: PASS, FAIL"
+damage 's/"direction": "both"/"direction": "up"/' "${at}cases\[0\].direction: 'up' is not allowed"
+damage 's/"name": "XQW"/"name": "XQX"/' "${at}cases\[0\].tensors\[0\].name: 'XQX' is no tensor"
+damage 's/"case": "b1h2n48/"case": "b1h0n48/' "${at}cases\[0\].case: "
+damage 's/"rel_l2": [^,]*/"rel_l2": "much"/' "${at}cases\[0\].tensors\[0\].rel_l2: must be a number"
+damage 's/"rel_l2": [^,]*/"rel_l2": -0.5/' "${at}cases\[0\].tensors\[0\].rel_l2: must be a number >= 0"
+damage 's/"rel_l2"/"rel_l1"/' "${at}cases\[0\].tensors\[0\]: needs rel_l2 and gates"
+damage 's/"columns": [0-9]*/"columns": 7/' "${at}cases\[[0-9]*\].tensors\[[0-9]*\].*values: .*allowed: rows x columns"
+damage 's/"gates": \[/"gates": [ 5,/' "${at}cases\[0\].tensors\[0\].gates\[0\]: must be an object"
+damage 's/"counts": \[/"counts": [ -1,/' "${at}cases\[0\].tensors\[0\].ulp_histogram.counts\[0\]: must be a number >= 0"
+damage 's/"cost": \[/"cost": [ 1,/' "${at}cases\[0\].tensors\[0\].along.cost: has [0-9]* elements (allowed: as many as 'error'"
+damage 's/"cores": [0-9]*/"cores": 2.5/' "${at}machine.cores: must be an integer"
+damage 's/"cases": \[/"cases": [ [],/' "${at}cases\[0\]: must be an object"
+damage 's/"cases": \[/"cases": 3, "rest": [/' "${at}cases: must be an array"
+damage 's/"cases": \[/"c\\u0061ses": [ [],/' 'cases\[0\]: must be an object'
+damage 's/"started"/"ended"/' 'line 1, column 1: started: is missing'
+damage 's/"repeat": /"repeat": "", "repeat": /' 'line [0-9]*, column [0-9]*: duplicate object key'
+
+# The place is that of the value, in the whole of the file, whichever case it is in.
+awk '/"candidate": "ref-bf16"/ && ++n == 2 { sub(/"ref-bf16"/, "null"); found = NR; column = index($0, "null") }
+     { print } END { print found, column >place }' place="$scratch/place" "$scratch/old.json" >"$scratch/bad.json"
+read -r line column <"$scratch/place"
+refused "line $line, column $column: cases\[3\].candidate: must be a string"
+
+# Reports of other programs: what each must be.
+foreign() {
+    echo "$1" >"$scratch/bad.json"
+    expect 2 1 "bad.json: line [0-9]*, column [0-9]*: $2" render --output "$scratch/no" "$scratch/bad.json"
+}
+training='"schema": "ttt-training-1", "case": "b1h1n64c16f16d32g1", "optimiser": "adam", "rate": 1, "limit": 2'
+foreign "{$training, \"loss_gpu\": [1], \"loss_contract\": [1], \"loss_f64\": []}" 'loss_f64: has no element'
+foreign "{$training, \"loss_gpu\": [1, 2], \"loss_contract\": [1], \"loss_f64\": [1]}" 'loss_gpu: has 2 elements'
+foreign "{$training, \"loss_gpu\": [1], \"loss_contract\": [\"low\"], \"loss_f64\": [1]}" 'loss_contract\[0\]: must be a number'
+foreign "{$training, \"loss_contract\": [1], \"loss_f64\": [1]}" 'loss_gpu: is missing'
+mutant='"name": "m", "class": "drop", "about": "x"'
+foreign "{\"schema\": \"ttt-mutants-1\", \"mutants\": [{$mutant, \"end\": \"slain\"}]}" "mutants\[0\].end: 'slain' is not allowed"
+foreign "{\"schema\": \"ttt-mutants-1\", \"mutants\": [{$mutant, \"end\": \"killed\", \"criteria\": \"12\"}]}" \
+    'mutants\[0\].criteria: .* the digits 0 and 1'
+foreign "{\"schema\": \"ttt-mutants-1\", \"criteria\": [\"a\"], \"mutants\": [{$mutant, \"end\": \"killed\", \"criteria\": \"11\"}]}" \
+    'mutants: element 0 must have a digit for each of the 1 criteria'
+criteria='"schema": "ttt-criteria-1", "seeds": 1, "cases": ["x"], "kernels": ["k"]'
+foreign "{$criteria, \"runs\": [], \"criteria\": []}" 'runs: has 0 elements'
+foreign "{$criteria, \"runs\": [1], \"criteria\": [{\"name\": \"c\", \"failed\": []}]}" 'criteria: element 0 must have as many'
+foreign "{$criteria, \"runs\": [-1], \"criteria\": []}" 'runs\[0\]: must be an integer'
+"$bench" --quiet --candidate ref-f32 --case b1h1n64c16f16d32g2 --json "$scratch/bench.json" >/dev/null || fail 'no bench'
+foreign "$(sed 's/"share_of_peak"/"share"/' "$scratch/bench.json")" 'cases\[0\].share_of_peak: is missing'
+foreign "$(sed 's/"outcome": "measured"/"outcome": "guessed"/' "$scratch/bench.json")" 'cases\[0\].outcome: .*allowed: measured'
+
 for bad in '' '[]' '7' '{}' '{"schema": []}' '{"a": 1, "a": 2}'; do
     echo "$bad" >"$scratch/bad.json"
     refused ''
@@ -101,7 +142,6 @@ for file in report.html report.md summary.md; do
 done
 
 # Speed: the same run is no change.
-"$bench" --quiet --candidate ref-f32 --case b1h1n64c16f16d32g2 --json "$scratch/bench.json" >/dev/null || fail 'no bench'
 expect 0 0 '^0 worse, 0 vanished' diff "$scratch/bench.json" "$scratch/bench.json"
 expect 2 1 'both must come from' diff "$scratch/bench.json" "$scratch/old.json"
 

@@ -135,8 +135,10 @@ static void write_json(const char *path, const std::vector<double> &gpu, const s
     if (!file)
         return;
     fprintf(file, "{\n  \"schema\": \"ttt-training-1\",\n  \"program\": \"training\",\n");
-    fprintf(file, "  \"case\": \"b1h%dn%dc64f64d256g%d eps=1e-6 dist=strong\",\n",
-            HEADS, MINI_BATCHES * 64, GROUP);
+    cudaDeviceProp device;
+    CHECK(cudaGetDeviceProperties(&device, 0) == cudaSuccess);
+    fprintf(file, "  \"device\": \"%s\",\n", device.name);
+    fprintf(file, "  \"case\": \"b1h%dn%dc64f64d256g%d eps=1e-6 dist=strong\",\n", HEADS, MINI_BATCHES * 64, GROUP);
     fprintf(file, "  \"optimiser\": \"adam\",\n  \"rate\": %g,\n  \"limit\": %g,\n", RATE, LIMIT);
     write_curve(file, "loss_gpu", gpu, ",");
     write_curve(file, "loss_contract", contract, ",");
