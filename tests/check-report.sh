@@ -82,7 +82,7 @@ damage 's/"cost": \[/"cost": [ 1,/' "${at}cases\[0\].tensors\[0\].along.cost: ha
 damage 's/"cores": [0-9]*/"cores": 2.5/' "${at}machine.cores: must be an integer"
 damage 's/"cases": \[/"cases": [ [],/' "${at}cases\[0\]: must be an object"
 damage 's/"cases": \[/"cases": 3, "rest": [/' "${at}cases: must be an array"
-damage 's/"cases": \[/"c\\u0061ses": [ [],/' 'cases\[0\]: must be an object'
+damage 's/"cases": \[/"c\\u0061ses": [ [],/' "${at}cases\\[0\\]: must be an object"
 damage 's/"started"/"ended"/' 'line 1, column 1: started: is missing'
 damage 's/"repeat": /"repeat": "", "repeat": /' 'line [0-9]*, column [0-9]*: duplicate object key'
 
