@@ -28,26 +28,17 @@ run() {
 {
     run ./ttt-verify --quiet --suite "$suite" $options --json "$work/verify.json" --junit "$work/junit.xml"
     run ./ttt-verify --quiet --prove-gradients --json "$work/gradients.json"
+    run ./ttt-verify --quiet --candidate ref-f64 --vectors "$srcdir/tests/vectors" --json "$work/vectors.json"
     run ./ttt-bench --quiet $options --case "$bench_case" --json "$work/bench.json"
 }
 for more in "$@"; do
     cp "$more" "$work/" || exit 1
 done
-# Commands are published as one would type them, without the folders of this machine.
-sed -i -e "s|\"command\": \"[^ ]*/\(ttt-[a-z]*\)|\"command\": \"\1|" -e "s|$work/||g" "$work"/*.json || exit 1
-build=$(pwd)
-cd "$work" || exit 1
-run "$build/ttt-report" render --output "$version" ./*.json
-for file in ./*.json junit.xml; do
-    gzip -9 -n -c "$file" >"$version/${file##*/}.gz" || exit 1
+# Commands and files are published as one would type them, without the folders of this machine.
+sed -i -e "s|\"command\": \"[^ ]*/\(ttt-[a-z]*\)|\"command\": \"\1|" -e "s|$work/||g" -e "s|$srcdir/||g" "$work"/*.json || exit 1
+mkdir "$work/$version" || exit 1
+for file in "$work"/*.json "$work/junit.xml"; do
+    gzip -9 -n -c "$file" >"$work/$version/${file##*/}.gz" || exit 1
 done
-rm -rf "$srcdir/reports/$version" && cp -R "$version" "$srcdir/reports/" || exit 1
-
-# The README shows the picture and the summary.
-{
-    sed -n '1,/<!-- from here to the next/p' "$srcdir/README.md"
-    printf '![Relative error of each tensor](reports/%s/picture.svg)\n\n<details><summary>Every tensor</summary>\n\n' "$version"
-    cat "$version/summary.md"
-    printf '\n</details>\n'
-    sed -n '/<!-- to here -->/,$p' "$srcdir/README.md"
-} >README.md && cat README.md >"$srcdir/README.md"
+rm -rf "$srcdir/reports/$version" && cp -R "$work/$version" "$srcdir/reports/" || exit 1
+"$srcdir/reports/redraw-report.sh" "$version" "$srcdir" "$(pwd)/ttt-report"

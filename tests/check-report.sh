@@ -145,6 +145,36 @@ done
 expect 0 0 '^0 worse, 0 vanished' diff "$scratch/bench.json" "$scratch/bench.json"
 expect 2 1 'both must come from' diff "$scratch/bench.json" "$scratch/old.json"
 
+# What takes long to make, from reports that are made up: the figures are on the page and in its twin.
+expect 0 0 '^Ship' render --output "$scratch/whole" "$scratch/old.json" "$srcdir"/tests/reports/*.json
+said() {
+    grep -q -e "$2" "$scratch/whole/$1" || fail "$1 does not say '$2'"
+}
+said report.html '0 of 7200 correct runs fail'
+said report.html 'fewer than 0.0416 % of correct runs fail, with 95 % confidence'
+said report.html 'seeds from 3000000 on, 300 for each .* table version 6 (0123456789abcdef)'
+said report.md 'fewer than 0.0416 %, with 95 % confidence (300 data seeds'
+said report.html 'this judge</th><td>2 of 4<.*<td>0 of 30<.*<td>1 of 29<'
+said report.html 'max error &lt;= 2e-2</th><td>2 of 4<.*<td>30 of 30<.*<td>29 of 29<'
+said report.md '^| RMSE <= 3x baseline | 2 of 4 | 0 of 30 | 2 of 29 |$'
+said report.html 'survived</strong>: <code>c.sign'
+said report.html 'too small to see'
+# 0.4 is off by 1% once, 0.2 by 1% once: 0.71%; the contract's by 2% once: 1%.
+said report.html 'curve follows</strong>: it may be 2 times .* uses 35 % of that. Made on none'
+said report.md '^| GPU gradients | 0.5000 | 0.2020 | 0.71 % |$'
+sed 's/0.404/0.424/' "$srcdir/tests/reports/training.json" >"$scratch/apart.json"
+expect 0 0 '^Ship' render --output "$scratch/whole" "$scratch/old.json" "$scratch/apart.json"
+said report.html 'curve does not follow</strong>'
+
+# Ground truth in files is a proof of the truth, no candidate; the truth that does not fit it is no truth.
+"$verify" --quiet --candidate ref-f64 --vectors "$srcdir/tests/vectors/tail-short-b2h2n5c16f8d20.safetensors" --json "$scratch/vectors.json"
+proof=$srcdir/tests/reports/gradients.json
+expect 0 0 '^Ship: All 4 judged' render --output "$scratch/whole" "$scratch/vectors.json" "$proof" "$scratch/old.json"
+said report.html '1 files, 0 not proven</strong>, worst relative error'
+! grep -q 'id="candidate3"' "$scratch/whole/report.html" || fail 'the truth is a candidate'
+sed '/"tensors": \[/,$!s/"verdict": "[A-Z]*"/"verdict": "FAIL"/' "$scratch/vectors.json" >"$scratch/untrue.json"
+expect 1 0 '^Do not ship: 1 proofs of the truth itself failed' render --output "$scratch/whole" "$scratch/untrue.json" "$scratch/old.json"
+
 # Text that comes from outside cannot become markup.
 sed -e 's/"candidate": "ref-f32"/"candidate": "<script>x|`y"/' "$scratch/old.json" >"$scratch/hostile.json"
 expect 0 0 '^Ship' render --output "$scratch/hostile" "$scratch/hostile.json" "$scratch/bench.json"

@@ -29,8 +29,13 @@ check_scripts = \
 	tests/check-python.sh \
 	tests/check-page.sh \
 	tests/check-quickstart.sh \
+	tests/check-readme.sh \
 	tests/check-report.sh \
 	tests/test-verify-cli.sh
+
+# Reports of what takes long, made up.
+EXTRA_DIST += tests/reports/criteria.json tests/reports/false-alarms.json tests/reports/gradients.json \
+	tests/reports/mutants.json tests/reports/training.json
 
 EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/junit.rng tests/strip-comments.awk
 
