@@ -32,9 +32,9 @@ static int add(struct ttt_jobs *jobs, const struct ttt_job *job, char *error, si
 
 /* A generated case, as the options change it. */
 static int add_case(struct ttt_jobs *jobs, const struct ttt_options *o, const struct ttt_case *c, unsigned directions,
-                    char *error, size_t error_size)
+                    int64_t every_head, char *error, size_t error_size)
 {
-    struct ttt_job job = {.c = *c, .directions = directions};
+    struct ttt_job job = {.c = *c, .directions = directions, .every_head = every_head};
     if (o->has_seed)
         job.c.seed = o->seed;
     if (o->causal)
@@ -53,7 +53,7 @@ static int add_suite(struct ttt_jobs *jobs, const struct ttt_options *o, char *e
             return -1;
         if (o->causal && !c.shape.causal)
             continue;
-        if (add_case(jobs, o, &c, entry->directions, error, error_size) != 0)
+        if (add_case(jobs, o, &c, entry->directions, entry->every_head, error, error_size) != 0)
             return -1;
     }
     return 0;
@@ -132,7 +132,7 @@ int ttt_jobs_make(struct ttt_jobs *jobs, const struct ttt_options *o, char *erro
         return add_file(jobs, o, o->path, error, error_size);
     default:
         for (size_t i = 0; i < o->case_count; i++)
-            if (add_case(jobs, o, &o->cases[i], TTT_DIRECTION_BOTH, error, error_size) != 0)
+            if (add_case(jobs, o, &o->cases[i], TTT_DIRECTION_BOTH, o->every_head, error, error_size) != 0)
                 return -1;
         return 0;
     }

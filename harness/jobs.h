@@ -11,6 +11,7 @@ struct ttt_job {
     struct ttt_case c;
     char *path; /* of the file that holds the inputs; NULL: they are generated */
     unsigned directions;
+    int64_t every_head;   /* as of struct ttt_run */
     enum ttt_types types; /* of the outputs to be judged (TTT_MODE_JUDGE) */
 };
 

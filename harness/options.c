@@ -32,6 +32,7 @@ static const char help[] =
     "                     forward pass by the complex step and by Taylor remainders\n"
     "  --direction forward|backward|both\n"
     "  --causal           with --case: in the causal form; else: only cases of the causal form\n"
+    "  --every-head N     run and judge heads 0, N, 2N ... only: what is long is affordable so\n"
     "  --seed N           of the generated data, instead of those of the cases\n"
     "\n"
     "Where it goes:\n"
@@ -49,7 +50,7 @@ static const char help[] =
     "\n"
     "Exit status: 0 all passed, 1 something failed, 2 bad usage or input, 77 nothing could run.\n";
 
-enum { LONGEST = 86400 }; /* seconds: a day */
+enum { LONGEST = 86400, MOST_HEADS = 1 << 20 }; /* seconds: a day */
 
 /* One bit per option, so that those which do not go together can be told. */
 enum {
@@ -71,7 +72,8 @@ enum {
     VERSION_OPTION = 1 << 15,
     GRADIENTS = 1 << 16,
     TIME_LIMIT = 1 << 17,
-    CONTRACT = 1 << 18
+    CONTRACT = 1 << 18,
+    EVERY_HEAD = 1 << 19
 };
 
 static const struct option long_options[] = {
@@ -88,6 +90,7 @@ static const struct option long_options[] = {
     {"json", required_argument, NULL, JSON},
     {"junit", required_argument, NULL, JUNIT},
     {"list", no_argument, NULL, LIST},
+    {"every-head", required_argument, NULL, EVERY_HEAD},
     {"seed", required_argument, NULL, SEED},
     {"threads", required_argument, NULL, THREADS},
     {"time-limit", required_argument, NULL, TIME_LIMIT},
@@ -108,7 +111,8 @@ static const struct {
     {DUMP, TTT_MODE_DUMP, CASE | CANDIDATE | DIRECTION | CAUSAL | SEED | THREADS | TIME_LIMIT | QUIET},
     {JUDGE, TTT_MODE_JUDGE, CONTRACT | DIRECTION | JSON | JUNIT | THREADS | QUIET},
     {VECTORS, TTT_MODE_VECTORS, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | THREADS | TIME_LIMIT | QUIET},
-    {CASE, TTT_MODE_CASES, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | SEED | THREADS | TIME_LIMIT | QUIET},
+    {CASE, TTT_MODE_CASES,
+     EVERY_HEAD | CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | SEED | THREADS | TIME_LIMIT | QUIET},
     {SUITE, TTT_MODE_SUITE, CANDIDATE | DIRECTION | CAUSAL | JSON | JUNIT | SEED | THREADS | TIME_LIMIT | QUIET},
 };
 
@@ -160,6 +164,11 @@ static int parse_option(struct ttt_options *o, int option, const char *value, ch
         return 0;
     case SEED:
         return ttt_argument_number("seed", value, 0, UINT64_MAX, &o->seed, error, error_size);
+    case EVERY_HEAD:
+        if (ttt_argument_number("every-head", value, 1, MOST_HEADS, &number, error, error_size) != 0)
+            return -1;
+        o->every_head = (int64_t)number;
+        return 0;
     case THREADS:
         if (ttt_argument_number("threads", value, 1, TTT_ARGUMENT_THREADS, &number, error, error_size) != 0)
             return -1;

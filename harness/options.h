@@ -30,6 +30,7 @@ struct ttt_options {
     const char *path; /* of --vectors, --judge or --dump */
     const char *json, *junit;
     unsigned directions; /* 0: not given */
+    int64_t every_head;  /* 0: not given */
     int causal;
     int has_seed;
     uint64_t seed;

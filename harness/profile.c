@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "profile.h"
 #include <math.h>
+#include <string.h>
 
 static int at_most(int64_t n, int most)
 {
@@ -95,10 +96,23 @@ static void fill(struct ttt_map *map, const struct ttt_cell *cells, int stride)
     }
 }
 
+static int is_empty(const struct ttt_cell *row)
+{
+    double sum = 0;
+    for (int i = 0; i < TTT_PROFILE_ALONG; i++)
+        sum += row[i].error + row[i].cost + row[i].truth;
+    return sum == 0;
+}
+
 void ttt_profile_map_heads(const struct ttt_profile *p, struct ttt_map *map)
 {
-    *map = (struct ttt_map){rows_of(p), ttt_profile_columns(p), p->heads, p->pieces, {0}};
-    fill(map, p->over_heads[0], TTT_PROFILE_ALONG);
+    struct ttt_cell rows[TTT_PROFILE_HEADS][TTT_PROFILE_ALONG];
+    *map = (struct ttt_map){0, ttt_profile_columns(p), p->heads, p->pieces, {0}};
+    /* Of a sample of heads the rest have no row. */
+    for (int i = 0; i < rows_of(p); i++)
+        if (!is_empty(p->over_heads[i]))
+            memcpy(rows[map->rows++], p->over_heads[i], sizeof rows[0]);
+    fill(map, rows[0], TTT_PROFILE_ALONG);
 }
 
 void ttt_profile_map_tile(const struct ttt_profile *p, struct ttt_map *map)

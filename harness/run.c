@@ -478,9 +478,9 @@ int ttt_run_case(const struct ttt_run *run, const struct ttt_contender *contende
         return fail(&s, out_of_memory);
     stage_open(&s, contenders, results);
     int status = 0;
-    for (int64_t head = 0; head < run->c.shape.heads && status == 0; head += step) {
+    for (int64_t head = 0; head < run->c.shape.heads && status == 0; head += run->every_head ? run->every_head : step) {
         const int64_t left = run->c.shape.heads - head;
-        status = run_block(&s, head, left < step ? left : step);
+        status = run_block(&s, head, run->every_head ? 1 : left < step ? left : step);
     }
     if (status == 0)
         status = stage_finish(&s);

@@ -35,6 +35,7 @@ struct ttt_run {
     struct ttt_safetensors *file; /* the inputs come from it; NULL: they are generated */
     int truth_in_file;            /* the file's outputs are the truth */
     unsigned directions;          /* bit mask TTT_DIRECTION_* */
+    int64_t every_head;           /* N: heads 0, N, 2N ... only are run and judged; 0: all */
     int threads;
     int64_t budget;
     void (*progress)(void *context, const char *candidate, int64_t heads_done, int64_t heads); /* or NULL */

@@ -6,11 +6,13 @@
 #define TTT_HARNESS_SUITE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct ttt_suite_entry {
     const char *text; /* the case */
     const char *reason;
     unsigned directions; /* bit mask TTT_DIRECTION_* that are run at most */
+    int64_t every_head;  /* N: heads 0, N, 2N ... only; 0: all */
 };
 
 struct ttt_suite {

@@ -24,6 +24,7 @@
 #include "table.h"
 #include "verdict.h"
 #include "worker.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,8 +86,8 @@ static int choose_contenders(struct session *s)
 /* The command that does one result again. */
 static char *repeat_command(const struct session *s, const struct ttt_job *job, const char *spec)
 {
-    char case_text[TTT_CASE_TEXT], points[TTT_POINTS_TEXT], contract[TTT_POINTS_TEXT + 8];
-    const char *words[10];
+    char case_text[TTT_CASE_TEXT], points[TTT_POINTS_TEXT], contract[TTT_POINTS_TEXT + 8], every[24];
+    const char *words[12];
     int n = 0;
     words[n++] = "ttt-verify";
     if (spec) {
@@ -105,7 +106,22 @@ static char *repeat_command(const struct session *s, const struct ttt_job *job, 
         words[n++] = "--contract";
         words[n++] = contract;
     }
+    if (job->every_head) {
+        snprintf(every, sizeof every, "%" PRId64, job->every_head);
+        words[n++] = "--every-head";
+        words[n++] = every;
+    }
     return ttt_command_text(n, words);
+}
+
+/* Say that heads were left out. */
+static void note_heads(const struct ttt_job *job, struct ttt_result *result)
+{
+    const int64_t heads = job->c.shape.heads, every = job->every_head;
+    if (every > 1 && heads > 1)
+        ttt_result_note(result, "all-heads", TTT_SKIPPED,
+                        "a sample of %" PRId64 " of %" PRId64 " heads was run and judged: 0, %" PRId64 ", ...",
+                        (heads + every - 1) / every, heads, every);
 }
 
 /* Has no job before this one been of its kind and gone well?  Then a hidden case is worth its time. */
@@ -129,6 +145,7 @@ static int run_job(struct session *s, const struct ttt_job *job, struct ttt_safe
         .file = file,
         .truth_in_file = s->o->mode == TTT_MODE_VECTORS,
         .directions = job->directions,
+        .every_head = job->every_head,
         .threads = s->o->threads,
         .budget = TTT_RUN_BUDGET,
         .progress = ttt_progress_heads,
@@ -145,6 +162,7 @@ static int run_job(struct session *s, const struct ttt_job *job, struct ttt_safe
         if (!results[i].repeat || (job->path && !results[i].file))
             return fail(s, "out of memory");
         const struct ttt_candidate *candidate = s->contenders[i].candidate;
+        note_heads(job, &results[i]);
         if (run.c.distribution == TTT_DIST_EXACT &&
             ttt_exactness_run(&run, &results[i], s->error, sizeof s->error) != 0)
             return -1;

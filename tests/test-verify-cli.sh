@@ -71,6 +71,8 @@ usage() {
     refused '--json does not go with --dump' --dump x --case "$small" --json y
     refused '--quiet does not go with --list' --list --quiet
     refused "--time-limit: '0' is not an integer 1 to 86400" --time-limit 0
+    refused "--every-head: '0' is not an integer 1 to 1048576" --every-head 0
+    refused '--every-head does not go with --judge' --judge x --every-head 5
     refused '--time-limit does not go with --judge' --judge x --time-limit 5
     refused "--contract: 'f32' is not a contract (allowed: bf16 or bf16+POINT...)" --judge x --contract f32
     refused "--contract: 'etc' is not a rounding point, or is given twice (allowed: eta+" --judge x --contract bf16+etc

@@ -270,6 +270,31 @@ START_TEST(fault_in_a_later_block_is_found)
 }
 END_TEST
 
+START_TEST(sample_of_heads_is_all_that_is_judged)
+{
+    struct fake fake;
+    fake_make(&fake, &ttt_candidate_ref_f64, FAULT_NAN);
+    struct ttt_run run = run_of(small, TTT_DIRECTION_FORWARD, TTT_RUN_BUDGET);
+    run.every_head = 2;
+    struct ttt_result *r = result_of(&run, &fake.candidate);
+    ck_assert_int_eq(fake.max_heads, 1);
+    ck_assert_int_eq(tensor_of(r, TTT_W1_LAST)->metrics.mismatched, 2); /* in heads 0 and 2, each a block */
+    ck_assert_int_eq(3 * tensor_of(r, TTT_XQW)->metrics.elements, 2 * ttt_tensor_elements(TTT_XQW, &run.c.shape));
+    free(r);
+    /* Heads that were left out have no row of the map. */
+    const struct ttt_candidate *bf16 = &ttt_candidate_ref_bf16;
+    run.every_head = 3;
+    r = result_of(&run, bf16);
+    struct ttt_run first = run_of("b2h1n20c8f8d12g2 eps=1e-6 dist=unit seed=7", TTT_DIRECTION_FORWARD, TTT_RUN_BUDGET);
+    struct ttt_result *alone = result_of(&first, bf16);
+    ck_assert_int_eq(r->tensor_count, alone->tensor_count);
+    ck_assert_int_eq(r->heads.rows, alone->heads.rows);
+    ck_assert_int_eq(r->verdict, TTT_PASS);
+    free(alone);
+    free(r);
+}
+END_TEST
+
 START_TEST(case_that_cannot_fit_is_refused)
 {
     const struct ttt_run run = run_of("b1h1n99999999999999c64f64d256g1 eps=1e-6", TTT_DIRECTION_BOTH, TTT_RUN_BUDGET);
@@ -297,6 +322,7 @@ int main(void)
     tcase_add_test(tests, backward_starts_from_the_right_checkpoints);
     tcase_add_test(tests, blocks_of_heads_do_not_change_a_result);
     tcase_add_test(tests, fault_in_a_later_block_is_found);
+    tcase_add_test(tests, sample_of_heads_is_all_that_is_judged);
     tcase_add_test(tests, case_that_cannot_fit_is_refused);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
