@@ -207,4 +207,23 @@ grep -q '"grad_L_XK"' "$scratch/alone" || fail 'no result of ref-bf16'
 cmp "$scratch/alone" "$scratch/beside" || fail 'a mutant changes the results of ref-bf16'
 libraries >"$scratch/after"
 cmp "$scratch/before" "$scratch/after" || fail 'a mutant changes the library'
+# A run with one mutant, beside one without: got worse, and the tensor that is wrong is named first.
+cat >"$scratch/one.mutants" <<EOF
+$canary
+@ ref/backward_tmpl.c
+EOF
+sed -n '/^= B10.scale /,/^$/p' "$srcdir/tests/mutants/products.mutants" >>"$scratch/one.mutants"
+"$builddir/tests/mutants/check-mutants" --build --srcdir "$srcdir" --work "$scratch/one" --cc "$MUTANTS_CC" \
+    --libs "$MUTANTS_LIBS" --only B10.scale "$scratch/one.mutants" || fail 'the mutant was not built'
+judged() {
+    "$builddir/ttt-verify" --quiet --case 'b1h2n128c64f64d256g2 seed=6' --candidate "$1" --json "$2" >/dev/null
+}
+judged ref-bf16 "$scratch/clean.json" || fail 'ref-bf16 fails'
+judged "$scratch/one/B10.scale/mutant.so" "$scratch/mutated.json" && fail 'the mutant passes'
+"$builddir/ttt-report" diff "$scratch/clean.json" "$scratch/mutated.json" >"$scratch/said"
+got=$?
+if [ $got -ne 1 ] || ! head -1 "$scratch/said" | grep -q '^worse  *grad_L_W2_init of mutant now FAILs G1'; then
+    fail "diff: exit $got, or dW2 larger by 2^-4 is not the first:"
+    cat "$scratch/said" >&2
+fi
 exit $failed
