@@ -3,6 +3,7 @@
 #include "campaign.h"
 #include "result.h"
 #include "text.h"
+#include "thin.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -127,43 +128,31 @@ static json_t *parse_frame(const struct reading *r, const struct spans *s)
     return root;
 }
 
-static int is_used(const json_t *gate, const json_t *worst)
-{
-    const char *name = ttt_load_text(gate, "name");
-    return gate == worst || ttt_load_verdict(gate) == TTT_FAIL || strcmp(name, "G1.tensor") == 0 ||
-           strcmp(name, "rel_l2") == 0;
-}
-
-/* Of each tensor the gates that are made use of: the one that is nearest to its bound, those that fail, and the bound
- * of the tensor as a whole. */
-static void thin(const json_t *result)
-{
-    const json_t *tensors = json_object_get(result, "tensors");
-    for (size_t i = 0; i < json_array_size(tensors); i++) {
-        json_t *gates = json_object_get(json_array_get(tensors, i), "gates");
-        const json_t *worst = NULL;
-        for (size_t j = 0; j < json_array_size(gates); j++)
-            if (!worst || ttt_load_share(json_array_get(gates, j)) > ttt_load_share(worst))
-                worst = json_array_get(gates, j);
-        for (size_t j = json_array_size(gates); j-- > 0;)
-            if (!is_used(json_array_get(gates, j), worst))
-                json_array_remove(gates, j);
-    }
-}
-
-/* One case, checked; NULL where it is refused, with the refusal, or (at NULL) is no JSON. */
-static json_t *parse_case(const struct reading *r, const struct span *span, size_t index, struct ttt_refusal *refusal)
+/* One case, checked; NULL where it is refused, with the refusal, or (at NULL) is no JSON.  `room`: for its text without
+ * gates that nothing is made of; NULL: it is parsed as it is, so that the place of a refusal is right. */
+static json_t *parse_case(const struct reading *r, const struct span *span, size_t index, char *room,
+                          struct ttt_refusal *refusal)
 {
     struct ttt_checker checker = {r->text, r->end, NULL, refusal};
+    size_t size = (size_t)(span->end - span->begin);
+    if (room)
+        size = ttt_thin(span->begin, size, room);
     refusal->at = NULL;
-    json_t *result =
-        json_loadb(span->begin, (size_t)(span->end - span->begin), JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+    json_t *result = json_loadb(room ? room : span->begin, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
     if (result && ttt_schema_check_case(&checker, r->schema, result, index) != 0) {
         json_decref(result);
         return NULL;
     }
-    if (result)
-        thin(result);
+    return result;
+}
+
+/* The same where nobody asks why it is refused. */
+static json_t *parse_thin(const struct reading *r, const struct span *span, size_t index)
+{
+    struct ttt_refusal unused;
+    char *room = malloc((size_t)(span->end - span->begin));
+    json_t *result = room ? parse_case(r, span, index, room, &unused) : NULL;
+    free(room);
     return result;
 }
 
@@ -177,14 +166,12 @@ static int parse_cases(const struct reading *r, const struct spans *s, json_t *r
         return ttt_message_refuse(&r->message, "out of memory");
     json_object_seed(0); /* before there are threads */
 #pragma omp parallel for schedule(dynamic, 16)
-    for (size_t i = 0; i < s->count; i++) {
-        struct ttt_refusal unused;
-        results[i] = parse_case(r, &s->list[i], i, &unused);
-    }
+    for (size_t i = 0; i < s->count; i++)
+        results[i] = parse_thin(r, &s->list[i], i);
     for (size_t i = 0; i < s->count; i++) {
         if (status == 0 && !results[i]) {
-            results[i] = parse_case(r, &s->list[i], i, &refusal);
-            status = !refusal.at ? refuse_syntax(r) : refuse_value(r, &refusal);
+            results[i] = parse_case(r, &s->list[i], i, NULL, &refusal);
+            status = results[i] ? 0 : refusal.at ? refuse_value(r, &refusal) : refuse_syntax(r);
         }
         if (status == 0)
             json_array_append_new(cases, results[i]);
@@ -201,11 +188,9 @@ static int check_cases(const struct reading *r, const json_t *root)
     const json_t *cases = json_object_get(root, "cases");
     struct ttt_refusal refusal;
     struct ttt_checker checker = {r->text, r->end, NULL, &refusal};
-    for (size_t i = 0; i < json_array_size(cases); i++) {
+    for (size_t i = 0; i < json_array_size(cases); i++)
         if (ttt_schema_check_case(&checker, r->schema, json_array_get(cases, i), i) != 0)
             return refuse_value(r, &refusal);
-        thin(json_array_get(cases, i));
-    }
     return 0;
 }
 

@@ -120,6 +120,7 @@ ttt_report_SOURCES = \
 	harness/standings.c harness/standings.h \
 	harness/template.c harness/template.h \
 	harness/templates.h \
+	harness/thin.c harness/thin.h \
 	harness/ttt-report.c
 nodist_ttt_report_SOURCES = reports/templates.c
 ttt_report_LDADD = harness/libttt_harness.la ref/libttt_ref.la $(GPU_LIBS) $(JANSSON_LIBS)

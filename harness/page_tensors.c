@@ -242,7 +242,7 @@ static void add_maps(json_t *candidate, const struct ttt_standing *s)
     json_t *list = json_array();
     if (worst)
         add_map(list, worst);
-    if (along && along->tensor != worst->tensor)
+    if (along && (!worst || along->tensor != worst->tensor))
         add_map(list, along);
     json_object_set_new(candidate, "where", list);
 }
