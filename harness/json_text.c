@@ -19,26 +19,28 @@ static const char *skip_string(const char *at, const char *end)
     return at < end ? at + 1 : end;
 }
 
+/* The next byte from `at` on that is a quote or a bracket. */
+static const char *next_mark(const char *at, const char *end)
+{
+    static const char is_mark[256] = {['"'] = 1, ['{'] = 1, ['['] = 1, ['}'] = 1, [']'] = 1};
+    while (at < end && !is_mark[(unsigned char)*at])
+        at++;
+    return at;
+}
+
 const char *ttt_json_text_skip(const char *at, const char *end)
 {
-    size_t depth = 0;
-    while (at < end) {
+    if (at < end && *at != '"' && *at != '{' && *at != '[') {
+        while (at < end && !strchr(",]} \n\r\t", *at))
+            at++;
+        return at;
+    }
+    for (size_t depth = 0; at < end; at = next_mark(at, end)) {
         if (*at == '"') {
             at = skip_string(at, end);
-        } else if (*at == '{' || *at == '[') {
-            depth++;
-            at++;
-        } else if (*at == '}' || *at == ']') {
-            if (depth == 0)
-                return at;
-            depth--;
-            at++;
-        } else if (depth > 0) {
-            at++;
-            continue;
         } else {
-            while (at < end && !strchr(",]} \n\r\t", *at))
-                at++;
+            depth = *at == '{' || *at == '[' ? depth + 1 : depth - 1;
+            at++;
         }
         if (depth == 0)
             return at;

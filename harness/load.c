@@ -146,14 +146,24 @@ static json_t *parse_case(const struct reading *r, const struct span *span, size
     return result;
 }
 
-/* The same where nobody asks why it is refused. */
-static json_t *parse_thin(const struct reading *r, const struct span *span, size_t index)
+/* All cases; NULL for those that are refused, for whatever reason. */
+static void parse_thin(const struct reading *r, const struct spans *s, json_t **results)
 {
-    struct ttt_refusal unused;
-    char *room = malloc((size_t)(span->end - span->begin));
-    json_t *result = room ? parse_case(r, span, index, room, &unused) : NULL;
-    free(room);
-    return result;
+    size_t largest = 1;
+    for (size_t i = 0; i < s->count; i++) {
+        const size_t size = (size_t)(s->list[i].end - s->list[i].begin);
+        largest = size > largest ? size : largest;
+    }
+    json_object_seed(0); /* before there are threads */
+#pragma omp parallel
+    {
+        char *room = malloc(largest);
+        struct ttt_refusal unused;
+#pragma omp for schedule(dynamic, 16)
+        for (size_t i = 0; i < s->count; i++)
+            results[i] = room ? parse_case(r, &s->list[i], i, room, &unused) : NULL;
+        free(room);
+    }
 }
 
 /* Parse the cases into the document.  The first that is refused is told. */
@@ -164,10 +174,7 @@ static int parse_cases(const struct reading *r, const struct spans *s, json_t *r
     int status = 0;
     if (!results)
         return ttt_message_refuse(&r->message, "out of memory");
-    json_object_seed(0); /* before there are threads */
-#pragma omp parallel for schedule(dynamic, 16)
-    for (size_t i = 0; i < s->count; i++)
-        results[i] = parse_thin(r, &s->list[i], i);
+    parse_thin(r, s, results);
     for (size_t i = 0; i < s->count; i++) {
         if (status == 0 && !results[i]) {
             results[i] = parse_case(r, &s->list[i], i, NULL, &refusal);
