@@ -354,14 +354,14 @@ static TTT_DEVICE void flush_norm(const BackwardParams &p, ChainSmem<CS> &s, con
                                   const Place &at)
 {
     using cfg = ChainConfig<CS>;
-    bar_sync(BARRIER_CHAIN, cfg::THREADS);
+    bar_sync<BARRIER_CHAIN, cfg::THREADS>();
     if (at.thread < 2 * F) {
         float sum = total_of_column<cfg::WARPS>(s.norm_parts[at.thread / F], at.thread % F);
         for (int k = 0; k < count && at.rank == 0; k++)
             sum += group[k].dnorm[at.thread / F][at.thread % F];
         p.norm[((int64_t)at.sequence * MAX_CLUSTER + at.rank) * 2 * F + at.thread] += sum;
     }
-    bar_sync(BARRIER_CHAIN, cfg::THREADS);
+    bar_sync<BARRIER_CHAIN, cfg::THREADS>();
     clear_norm(s, at);
 }
 
@@ -466,7 +466,7 @@ static TTT_DEVICE void open_step(ChainSmem<CS> &s, uint32_t (&slope)[16], float 
     uint32_t packed[16];
     if constexpr (cfg::SIDE) {
         start_U(s, U, packed, G, now, at, [] {});
-        bar_sync(BARRIER_SIDE_READY + now, cfg::BLOCK);
+        bar_sync_one<BARRIER_SIDE_READY, cfg::BLOCK>(now);
         get_curves(slope, bent, s.curves[now], at);
         wgmma_wait<0>();
         settle(U);
@@ -507,14 +507,14 @@ template <int CS> static TTT_DEVICE void run_side(const BackwardParams &p, Chain
         multiply_curves(Z1, Bx, s, now, at);
         wgmma_commit();
         if (n >= 2)
-            bar_sync(BARRIER_SIDE_FREE + now, cfg::BLOCK);
+            bar_sync_one<BARRIER_SIDE_FREE, cfg::BLOCK>(now);
         wgmma_wait<0>();
         settle(Z1);
         settle(Bx);
         make_curves(slope, Bx, Z1, s.X2[now], s.A1[now], p.heads < 1, at);
         put_curves(s.curves[now], slope, Bx, at);
         proxy_fence();
-        bar_arrive(BARRIER_SIDE_READY + now, cfg::BLOCK);
+        bar_arrive_one<BARRIER_SIDE_READY, cfg::BLOCK>(now);
     }
 }
 
@@ -604,7 +604,7 @@ template <int CS>
 static TTT_DEVICE void send_dK(ChainSmem<CS> &s, float (&dK)[ChainConfig<CS>::REGISTERS], int n, const Place &at)
 {
     using cfg = ChainConfig<CS>;
-    bar_sync(BARRIER_CHAIN, cfg::THREADS);
+    bar_sync<BARRIER_CHAIN, cfg::THREADS>();
     wgmma_fence();
     multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(dK, s.dZ1, s.W1[n % 2] + at.warpgroup * cfg::COLUMNS, true);
     wgmma_commit();
@@ -670,7 +670,7 @@ template <int CS> static TTT_DEVICE void run_reverse(const BackwardParams &p, Ch
         mbarrier_wait(&s.full[n % 2], n / 2 % 2);
         open_step(s, slope, bent, G, n, p.heads < 1, here());
         proxy_fence();
-        bar_sync(BARRIER_CHAIN, cfg::THREADS);
+        bar_sync<BARRIER_CHAIN, cfg::THREADS>();
         fetch_step(p, s, window, i - 1, 1 - n % 2, here());
         prefetch_step<CS>(p, window, i - 1, here());
         const RowInput row = load_row<CS>(p, m, i, here());
@@ -684,7 +684,7 @@ template <int CS> static TTT_DEVICE void run_reverse(const BackwardParams &p, Ch
         load_arriving<CS>(arriving, window.saved[max(i - 1 - window.first, 0)], here());
         if constexpr (cfg::SIDE)
             if (n + 2 < window.end - window.first)
-                bar_arrive(BARRIER_SIDE_FREE + n % 2, cfg::BLOCK);
+                bar_arrive_one<BARRIER_SIDE_FREE, cfg::BLOCK>(n % 2);
         send_dK(s, dK, n, here());
         if (i % p.checkpoint_group_size == 0)
             flush_norm(p, s, &m, min(p.checkpoint_group_size, p.mini_batches - i), here());

@@ -83,7 +83,7 @@ TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &
     using cfg = Config<CS>;
     const int now = i % 2;
     if (i >= 3) /* the outputs of mini-batch i - 3 were the last to read this copy */
-        bar_sync(BARRIER_STATE_FREE + now, cfg::THREADS);
+        bar_sync_one<BARRIER_STATE_FREE, cfg::THREADS>(now);
     uint32_t packed[16];
     store_tile(s.W1[now] + at.warpgroup * TILE, W1, at);
     wgmma_wait<1>();
@@ -103,7 +103,7 @@ TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &
         store_step(s.X2 + at.warpgroup * TILE, packed, step, at);
     }
     proxy_fence();
-    bar_sync(BARRIER_CHAIN, cfg::CHAIN_THREADS);
+    bar_sync<BARRIER_CHAIN, cfg::CHAIN_THREADS>();
 
     /* F2, this rank's part of Z2 = X2 W2. */
     wgmma_fence();
@@ -116,7 +116,7 @@ TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &
             s.b2[i % B2_COPIES][at.thread] = w.b2;
         }
         if (!cfg::LATE_OUTPUTS)
-            bar_arrive(BARRIER_STATE_READY + now, cfg::THREADS);
+            bar_arrive_one<BARRIER_STATE_READY, cfg::THREADS>(now);
     }
     float K[cfg::CHAIN_SPAN], V[cfg::CHAIN_SPAN], weight[cfg::CHAIN_SPAN], bias[cfg::CHAIN_SPAN];
     load_span(K, s.K[i % KV_STAGES], at.rank * cfg::ROWS + span.row, span.column);
@@ -154,7 +154,7 @@ TTT_DEVICE void inner_gradient(Opened<CS> &o, const ForwardParams &p, ForwardSme
     send_A2(s, A2, row, span.column, at);
     settle(A2);
     if (cfg::LATE_OUTPUTS && i > 0)
-        bar_arrive(BARRIER_STATE_READY + now, cfg::THREADS);
+        bar_arrive_one<BARRIER_STATE_READY, cfg::THREADS>(now);
     int column = span.column;
     sum_rows<SPAN / 2, F / SPAN>(A2, column, at.lane);
     send_b2(s, {A2[0], A2[1]}, column, now, at);
@@ -248,7 +248,7 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
         open_mini_batch(o, W1, w, s, span, at, i + 1);
     }
     if (cfg::LATE_OUTPUTS)
-        bar_arrive(BARRIER_STATE_READY + p.mini_batches % 2, cfg::THREADS);
+        bar_arrive_one<BARRIER_STATE_READY, cfg::THREADS>(p.mini_batches % 2);
     if (p.last.W1) {
         write_first_layer<CS>(p.last, w, at.sequence, at);
         write_second_layer<CS>(p.last, w, at.sequence, at);
@@ -314,7 +314,7 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
     for (int i = 0; i < p.mini_batches; i++) {
         const int state = (i + 1) % 2;
         mbarrier_wait(&s.q_full[i % Q_STAGES], i / Q_STAGES % 2);
-        bar_sync(BARRIER_STATE_READY + state, cfg::THREADS);
+        bar_sync_one<BARRIER_STATE_READY, cfg::THREADS>(state);
         float Z1b[cfg::HIDDEN_TILES][TILE_REGISTERS], Z2b[TILE_REGISTERS];
         start_Z1b(Z1b[0], s, at, i, 0);
         if (at.thread == 0)
@@ -338,7 +338,7 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
                 store_step(s.X2b + tile * TILE, X2b, step, at);
             }
             proxy_fence();
-            bar_sync(BARRIER_OUTPUT, cfg::OUTPUT_THREADS);
+            bar_sync<BARRIER_OUTPUT, cfg::OUTPUT_THREADS>();
             if (tile == 0 && at.thread == 0 && i > 0)
                 fetch_q(p, s, at, i - 1 + Q_STAGES); /* no warp reads the rows of i - 1 any more */
             /* F7, this tile's share of Z2b = X2b W2. */
@@ -349,7 +349,7 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
         wgmma_wait<0>();
         settle(Z2b);
         if (i + 3 <= p.mini_batches) /* as long as the chain will write this copy again */
-            bar_arrive(BARRIER_STATE_FREE + state, cfg::THREADS);
+            bar_arrive_one<BARRIER_STATE_FREE, cfg::THREADS>(state);
         send_parts<CS, cfg::OUTPUT_THREADS / WARP>(Z2b, sender, s.z2b_full, i % 2, at);
         if (!cfg::LATE_OUTPUTS || i + 1 == p.mini_batches)
             finish_output(p, s, span, at, i);

@@ -109,7 +109,7 @@ TTT_DEVICE void start_Z1b(float (&Z1b)[TILE_REGISTERS], const State &w, SingleSm
 {
     start_with_bias(Z1b, w.b1);
     mbarrier_wait(&s.q_full, (i - 1) % 2);
-    bar_sync(BARRIER_WARPGROUP + at.warpgroup, WARPGROUP);
+    bar_sync_one<BARRIER_WARPGROUP, WARPGROUP, cfg::WARPGROUPS>(at.warpgroup);
     wgmma_fence();
     multiply<K_ALONG, K_ALONG, 4>(Z1b, forget(s.X2b) + at.warpgroup * TILE, forget(s.Q), true);
     wgmma_commit();

@@ -95,7 +95,7 @@ static TTT_DEVICE Span row_span(const Place &at)
 /* Barrier of one warpgroup; 0 is __syncthreads. */
 static TTT_DEVICE void sync_warpgroup(const Place &at)
 {
-    bar_sync(1 + at.rank, WARPGROUP);
+    bar_sync_one<1, WARPGROUP, WARPGROUPS>(at.rank);
 }
 
 /* The mini-batches of this block's group are first_of .. end_of - 1. */

@@ -24,6 +24,23 @@ enum NamedBarrier {
     BARRIER_WARPGROUP = 7    /* + warpgroup (single block): what it wrote for its own product */
 };
 
+/* One of COUNT named barriers, FIRST + which, each by an instruction of its own (bar_sync<ID, THREADS>). */
+template <int FIRST, int THREADS, int COUNT = 2> TTT_DEVICE void bar_sync_one(int which)
+{
+    if (COUNT == 1 || which == 0)
+        bar_sync<FIRST, THREADS>();
+    else if constexpr (COUNT > 1)
+        bar_sync_one<FIRST + 1, THREADS, COUNT - 1>(which - 1);
+}
+
+template <int FIRST, int THREADS, int COUNT = 2> TTT_DEVICE void bar_arrive_one(int which)
+{
+    if (COUNT == 1 || which == 0)
+        bar_arrive<FIRST, THREADS>();
+    else if constexpr (COUNT > 1)
+        bar_arrive_one<FIRST + 1, THREADS, COUNT - 1>(which - 1);
+}
+
 /* Where a thread stands. */
 struct Place {
     int sequence;  /* (batch, head), b H + h */

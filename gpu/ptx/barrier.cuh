@@ -11,16 +11,17 @@
 namespace ttt_gpu
 {
 
-/* Named barrier: wait until `threads` threads have synced or arrived. */
-TTT_DEVICE void bar_sync(int id, int threads)
+/* Named barrier number ID: wait until THREADS threads have synced or arrived.  The number is part of the instruction: a
+ * race checker does not follow those in registers. */
+template <int ID, int THREADS> TTT_DEVICE void bar_sync()
 {
-    asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
+    asm volatile("bar.sync %0, %1;" ::"n"(ID), "n"(THREADS) : "memory");
 }
 
-/* Named barrier: count this warp, go on. */
-TTT_DEVICE void bar_arrive(int id, int threads)
+/* Named barrier number ID: count this warp, go on. */
+template <int ID, int THREADS> TTT_DEVICE void bar_arrive()
 {
-    asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
+    asm volatile("bar.arrive %0, %1;" ::"n"(ID), "n"(THREADS) : "memory");
 }
 
 TTT_DEVICE void mbarrier_init(uint64_t *barrier, int arrivals)

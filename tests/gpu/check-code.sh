@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The static gates of the GPU code, read from what the assembler said (gpu/*.ptxas) and from the machine code: no
-# spills, no local memory, no serialised tensor-core products; tensor-core products and tensor copies are there.
+# spills, no local memory, no serialised tensor-core products, no barrier's number in a register; tensor-core products
+# and tensor copies are there.
 set -u
 cd "${TTT_BUILDDIR:-.}" || exit 1
 failed=0
@@ -17,6 +18,8 @@ for log in gpu/api.ptxas gpu/chain.ptxas gpu/forward.ptxas gpu/forward_single.pt
     grep -E 'bytes stack frame|spill' "$log" |
         grep -v '^ *0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads$' >&2 &&
         fail "$log: spills or local memory"
+    # It counts all sixteen where it does not know which.
+    grep -E 'used 16 barriers' "$log" >&2 && fail "$log: the number of a barrier lies in a register"
 done
 # FILE KERNELS INSTRUCTION...: what must be there.
 while read -r file kernels instructions; do

@@ -28,13 +28,13 @@ template <NamedFault FAULT> __global__ void named_kernel()
     const bool producer = threadIdx.x < 32;
     if (producer) {
         if (FAULT != NAMED_MISSING)
-            bar_arrive(1, FAULT == NAMED_COUNTS ? 96 : 64);
+            bar_arrive<1, FAULT == NAMED_COUNTS ? 96 : 64>();
         if (FAULT == NAMED_TWICE)
-            bar_arrive(1, 64);
+            bar_arrive<1, 64>();
         __syncwarp();
     } else if (threadIdx.x < 64) {
         __syncwarp();
-        bar_sync(1, 64);
+        bar_sync<1, 64>();
     }
 }
 

@@ -10,14 +10,14 @@
 namespace ttt_gpu
 {
 
-TTT_DEVICE void bar_sync(int id, int threads)
+template <int ID, int THREADS> TTT_DEVICE void bar_sync()
 {
-    emulated::named_barrier(id, threads, true);
+    emulated::named_barrier(ID, THREADS, true);
 }
 
-TTT_DEVICE void bar_arrive(int id, int threads)
+template <int ID, int THREADS> TTT_DEVICE void bar_arrive()
 {
-    emulated::named_barrier(id, threads, false);
+    emulated::named_barrier(ID, THREADS, false);
 }
 
 TTT_DEVICE void mbarrier_init(uint64_t *barrier, int arrivals)
