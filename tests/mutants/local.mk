@@ -55,16 +55,16 @@ clean-local: fuzz-clean
 .PHONY: check-mutants check-mutants-gpu
 
 # The same of the emulated kernels.
-mutants_gpu_corpus = tests/mutants/gpu-forward.mutants
+mutants_gpu_corpus = tests/mutants/gpu-backward.mutants tests/mutants/gpu-forward.mutants
 EXTRA_DIST += $(mutants_gpu_corpus) tests/mutants/build-emulated.sh tests/mutants/cases-gpu.txt
 if HAVE_CXX17
-mutants_gpu_cc = $(SHELL) $(abs_top_srcdir)/tests/mutants/build-emulated.sh $(abs_top_srcdir)
+mutants_gpu_cc = $(SHELL) $(abs_top_srcdir)/tests/mutants/build-emulated.sh $(abs_top_srcdir) $(abs_top_builddir)/$(emulated)
 mutants_gpu_cxx = $(CXX17) -O1 $(OPENMP_CFLAGS) -w -fno-strict-aliasing -fPIC -I$(abs_top_srcdir)/$(emulated) \
 	-I$(abs_top_srcdir)/$(emulated)/cuda
 check-mutants-gpu: tests/mutants/check-mutants$(EXEEXT) ttt-verify$(EXEEXT) tests/gpu/emulated.so
 	rm -rf tests/mutants/work-gpu
 	EMULATED_CXX='$(mutants_gpu_cxx)' OMP_NUM_THREADS=1 tests/mutants/check-mutants --srcdir '$(abs_top_srcdir)' --work tests/mutants/work-gpu \
-	    --verify ./ttt-verify --tree gpu --direction forward --cc '$(mutants_gpu_cc)' \
+	    --verify ./ttt-verify --tree gpu --cc '$(mutants_gpu_cc)' \
 	    --libs '-Wl,--gc-sections $(emulated_plugin:%=$(abs_top_builddir)/%)' \
 	    --cases '$(top_srcdir)/tests/mutants/cases-gpu.txt' --only '$(MUTANTS)' --json tests/mutants/mutants-gpu.json \
 	    $(MUTANTS_FLAGS) $(mutants_gpu_corpus:%=$(top_srcdir)/%)
