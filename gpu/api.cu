@@ -76,9 +76,13 @@ static ttt_status check_shape(const ttt_mlp_shape *s, const ttt_gpu_options *opt
 
 /* ---------------------------------------------------------------------------------------------- operands */
 
+/* What an operand has one piece for. */
+enum Unit { TOKEN, HEAD, SEQUENCE, CHECKPOINT, CALL, UNITS };
+
 struct Operand {
     const void *data;
-    int64_t bytes;
+    Unit unit;
+    int64_t bytes; /* of a piece */
     bool output;
 };
 
@@ -86,105 +90,85 @@ struct Operand {
 struct Operands {
     Operand list[27];
     int count;
+    bool missing; /* one that the call needs, or a part of a state */
 
-    void add(const void *data, int64_t bytes, bool output)
+    void add(const void *data, Unit unit, int64_t bytes, bool output)
     {
-        list[count++] = {data, bytes, output};
+        missing = missing || !data;
+        list[count++] = {data, unit, bytes, output};
     }
 
-    void add_state(const void *W1, const void *b1, const void *W2, const void *b2, int64_t states, bool output)
+    void add_state(const void *W1, const void *b1, const void *W2, const void *b2, Unit unit, bool output, bool needed)
     {
-        add(W1, states * F * D * 4, output);
-        add(b1, states * D * 4, output);
-        add(W2, states * D * F * 4, output);
-        add(b2, states * F * 4, output);
+        const int given = !!W1 + !!b1 + !!W2 + !!b2;
+        const bool before = missing;
+        add(W1, unit, F * D * 4, output);
+        add(b1, unit, D * 4, output);
+        add(W2, unit, D * F * 4, output);
+        add(b2, unit, F * 4, output);
+        missing = before || (given != 4 && (given != 0 || needed));
+    }
+
+    /* What both passes are given. */
+    template <class Args> void add_inputs(const Args &a)
+    {
+        add(a.XQ, TOKEN, F * 2, false);
+        add(a.XK, TOKEN, F * 2, false);
+        add(a.XV, TOKEN, F * 2, false);
+        add(a.last_eta, TOKEN, 2, false);
+        add(a.ttt_norm_weight, HEAD, F * 4, false);
+        add(a.ttt_norm_bias, HEAD, F * 4, false);
     }
 };
 
-static Operands forward_operands(const ttt_mlp_shape *s, const ttt_mlp_forward_args *a, void *workspace, size_t bytes)
+static Operands operands_of(const ttt_mlp_forward_args &a)
 {
     Operands o = {};
-    const int64_t sequences = s->batch * s->heads, tokens = sequences * s->seq_len;
-    o.add(a->XQ, tokens * F * 2, false);
-    o.add(a->XK, tokens * F * 2, false);
-    o.add(a->XV, tokens * F * 2, false);
-    o.add(a->last_eta, tokens * 2, false);
-    o.add(a->ttt_norm_weight, s->heads * F * 4, false);
-    o.add(a->ttt_norm_bias, s->heads * F * 4, false);
-    o.add_state(a->W1_init, a->b1_init, a->W2_init, a->b2_init, sequences, false);
-    o.add(a->XQW, tokens * F * 2, true);
-    o.add_state(a->W1_checkpoints, a->b1_checkpoints, a->W2_checkpoints, a->b2_checkpoints,
-                sequences * checkpoints_of(s), true);
-    o.add_state(a->W1_last, a->b1_last, a->W2_last, a->b2_last, sequences, true);
-    o.add(workspace, (int64_t)bytes, true);
+    o.add_inputs(a);
+    o.add_state(a.W1_init, a.b1_init, a.W2_init, a.b2_init, SEQUENCE, false, true);
+    o.add(a.XQW, TOKEN, F * 2, true);
+    o.add_state(a.W1_checkpoints, a.b1_checkpoints, a.W2_checkpoints, a.b2_checkpoints, CHECKPOINT, true, false);
+    o.add_state(a.W1_last, a.b1_last, a.W2_last, a.b2_last, SEQUENCE, true, false);
     return o;
 }
 
-static Operands backward_operands(const ttt_mlp_shape *s, const ttt_mlp_backward_args *a, void *workspace, size_t bytes)
+static Operands operands_of(const ttt_mlp_backward_args &a)
 {
     Operands o = {};
-    const int64_t sequences = s->batch * s->heads, tokens = sequences * s->seq_len;
-    o.add(a->XQ, tokens * F * 2, false);
-    o.add(a->XK, tokens * F * 2, false);
-    o.add(a->XV, tokens * F * 2, false);
-    o.add(a->last_eta, tokens * 2, false);
-    o.add(a->ttt_norm_weight, s->heads * F * 4, false);
-    o.add(a->ttt_norm_bias, s->heads * F * 4, false);
-    o.add_state(a->W1_checkpoints, a->b1_checkpoints, a->W2_checkpoints, a->b2_checkpoints,
-                sequences * checkpoints_of(s), false);
-    o.add(a->grad_L_XQW, tokens * F * 2, false);
-    o.add_state(a->grad_L_W1_last, a->grad_L_b1_last, a->grad_L_W2_last, a->grad_L_b2_last, sequences, false);
-    o.add(a->grad_L_XQ, tokens * F * 2, true);
-    o.add(a->grad_L_XK, tokens * F * 2, true);
-    o.add(a->grad_L_XV, tokens * F * 2, true);
-    o.add(a->grad_L_last_eta, tokens * 2, true);
-    o.add(a->grad_L_ttt_norm_weight, s->heads * F * 4, true);
-    o.add(a->grad_L_ttt_norm_bias, s->heads * F * 4, true);
-    o.add_state(a->grad_L_W1_init, a->grad_L_b1_init, a->grad_L_W2_init, a->grad_L_b2_init, sequences, true);
-    o.add(workspace, (int64_t)bytes, true);
+    o.add_inputs(a);
+    o.add_state(a.W1_checkpoints, a.b1_checkpoints, a.W2_checkpoints, a.b2_checkpoints, CHECKPOINT, false, true);
+    o.add(a.grad_L_XQW, TOKEN, F * 2, false);
+    o.add_state(a.grad_L_W1_last, a.grad_L_b1_last, a.grad_L_W2_last, a.grad_L_b2_last, SEQUENCE, false, false);
+    o.add(a.grad_L_XQ, TOKEN, F * 2, true);
+    o.add(a.grad_L_XK, TOKEN, F * 2, true);
+    o.add(a.grad_L_XV, TOKEN, F * 2, true);
+    o.add(a.grad_L_last_eta, TOKEN, 2, true);
+    o.add(a.grad_L_ttt_norm_weight, HEAD, F * 4, true);
+    o.add(a.grad_L_ttt_norm_bias, HEAD, F * 4, true);
+    o.add_state(a.grad_L_W1_init, a.grad_L_b1_init, a.grad_L_W2_init, a.grad_L_b2_init, SEQUENCE, true, true);
     return o;
 }
 
-static bool in_part(const void *a, const void *b, const void *c, const void *d)
-{
-    const int given = !!a + !!b + !!c + !!d;
-    return given != 0 && given != 4;
-}
-
-static bool required_missing(const ttt_mlp_forward_args *a)
-{
-    return !a || !a->XQ || !a->XK || !a->XV || !a->last_eta || !a->ttt_norm_weight || !a->ttt_norm_bias ||
-           !a->W1_init || !a->b1_init || !a->W2_init || !a->b2_init || !a->XQW ||
-           in_part(a->W1_checkpoints, a->b1_checkpoints, a->W2_checkpoints, a->b2_checkpoints) ||
-           in_part(a->W1_last, a->b1_last, a->W2_last, a->b2_last);
-}
-
-static bool required_missing(const ttt_mlp_backward_args *a)
-{
-    return !a || !a->XQ || !a->XK || !a->XV || !a->last_eta || !a->ttt_norm_weight || !a->ttt_norm_bias ||
-           !a->W1_checkpoints || !a->b1_checkpoints || !a->W2_checkpoints || !a->b2_checkpoints || !a->grad_L_XQW ||
-           in_part(a->grad_L_W1_last, a->grad_L_b1_last, a->grad_L_W2_last, a->grad_L_b2_last) || !a->grad_L_XQ ||
-           !a->grad_L_XK || !a->grad_L_XV || !a->grad_L_last_eta || !a->grad_L_ttt_norm_weight ||
-           !a->grad_L_ttt_norm_bias || !a->grad_L_W1_init || !a->grad_L_b1_init || !a->grad_L_W2_init ||
-           !a->grad_L_b2_init;
-}
-
-static bool overlap(const Operand &a, const Operand &b)
+static bool overlap(const Operand &a, int64_t a_bytes, const Operand &b, int64_t b_bytes)
 {
     const uintptr_t x = (uintptr_t)a.data, y = (uintptr_t)b.data;
-    return x <= y ? y - x < (uintptr_t)a.bytes : x - y < (uintptr_t)b.bytes;
+    return x <= y ? y - x < (uintptr_t)a_bytes : x - y < (uintptr_t)b_bytes;
 }
 
-static ttt_status check_operands(const Operands &o)
+static ttt_status check_operands(const Operands &o, const ttt_mlp_shape *s)
 {
+    const int64_t sequences = s->batch * s->heads;
+    const int64_t pieces[UNITS] = {sequences * s->seq_len, s->heads, sequences, sequences * checkpoints_of(s), 1};
     for (int i = 0; i < o.count; i++)
         if ((uintptr_t)o.list[i].data % ALIGNMENT)
             return TTT_ERROR_ALIGNMENT;
     for (int i = 0; i < o.count; i++)
-        for (int j = 0; j < i; j++)
-            if (o.list[i].data && o.list[j].data && (o.list[i].output || o.list[j].output) &&
-                overlap(o.list[i], o.list[j]))
+        for (int j = 0; j < i; j++) {
+            const Operand &a = o.list[i], &b = o.list[j];
+            if (a.data && b.data && (a.output || b.output) &&
+                overlap(a, pieces[a.unit] * a.bytes, b, pieces[b.unit] * b.bytes))
                 return TTT_ERROR_ALIAS;
+        }
     return TTT_OK;
 }
 
@@ -218,6 +202,16 @@ static bool operands_on_device(const Operands &o, int device)
     return true;
 }
 
+/* What both passes refuse of a call whose shape is good, the last of it what the device cannot do. */
+static ttt_status check_call(Operands &o, const ttt_mlp_shape *s, const void *workspace, size_t bytes, int *device)
+{
+    o.add(workspace, CALL, (int64_t)bytes, true);
+    const ttt_status status = check_operands(o, s);
+    if (status != TTT_OK)
+        return status;
+    return device_is_hopper(device) && operands_on_device(o, *device) ? TTT_OK : TTT_ERROR_DEVICE;
+}
+
 /* The caller's cluster size, or the largest of which the device runs all at once, else 2, which is no slower than one
  * block each; 0 if the device cannot say. */
 static int choose_cluster_size(const ttt_mlp_shape *s, const ttt_gpu_options *options,
@@ -233,27 +227,40 @@ static int choose_cluster_size(const ttt_mlp_shape *s, const ttt_gpu_options *op
 
 /* ---------------------------------------------------------------------------------------------- forward */
 
-static bool fill_params(ForwardParams &p, const ttt_mlp_shape *s, const ttt_mlp_forward_args *a, int cluster_size)
+static StateIn state_in(const void *W1, const void *b1, const void *W2, const void *b2)
 {
-    const int64_t sequences = s->batch * s->heads;
-    p.queries = static_cast<const __nv_bfloat16 *>(a->XQ);
+    return {static_cast<const float *>(W1), static_cast<const float *>(b1), static_cast<const float *>(W2),
+            static_cast<const float *>(b2)};
+}
+
+static StateOut state_out(void *W1, void *b1, void *W2, void *b2)
+{
+    return {static_cast<float *>(W1), static_cast<float *>(b1), static_cast<float *>(W2), static_cast<float *>(b2)};
+}
+
+/* What the kernels of both passes are told. */
+template <class Params, class Args> static void fill_common(Params &p, const ttt_mlp_shape *s, const Args *a)
+{
     p.last_eta = static_cast<const __nv_bfloat16 *>(a->last_eta);
     p.ttt_norm_weight = static_cast<const float *>(a->ttt_norm_weight);
     p.ttt_norm_bias = static_cast<const float *>(a->ttt_norm_bias);
-    p.init = {static_cast<const float *>(a->W1_init), static_cast<const float *>(a->b1_init),
-              static_cast<const float *>(a->W2_init), static_cast<const float *>(a->b2_init)};
-    p.XQW = static_cast<__nv_bfloat16 *>(a->XQW);
-    p.checkpoints = {static_cast<float *>(a->W1_checkpoints), static_cast<float *>(a->b1_checkpoints),
-                     static_cast<float *>(a->W2_checkpoints), static_cast<float *>(a->b2_checkpoints)};
-    p.last = {static_cast<float *>(a->W1_last), static_cast<float *>(a->b1_last), static_cast<float *>(a->W2_last),
-              static_cast<float *>(a->b2_last)};
     p.seq_len = s->seq_len;
     p.heads = (int)s->heads;
     p.mini_batches = (int)ceil_div(s->seq_len, C);
-    p.checkpoint_group_size =
-        s->checkpoint_group_size < p.mini_batches ? (int)s->checkpoint_group_size : p.mini_batches;
-    p.checkpoints_per_sequence = (int)ceil_div(p.mini_batches, p.checkpoint_group_size);
+    p.checkpoint_group_size = (int)std::min<int64_t>(s->checkpoint_group_size, p.mini_batches);
+    p.checkpoints_per_sequence = (int)checkpoints_of(s);
     p.eps = (float)s->ln_eps;
+}
+
+static bool fill_params(ForwardParams &p, const ttt_mlp_shape *s, const ttt_mlp_forward_args *a, int cluster_size)
+{
+    const int64_t sequences = s->batch * s->heads;
+    fill_common(p, s, a);
+    p.queries = static_cast<const __nv_bfloat16 *>(a->XQ);
+    p.init = state_in(a->W1_init, a->b1_init, a->W2_init, a->b2_init);
+    p.XQW = static_cast<__nv_bfloat16 *>(a->XQW);
+    p.checkpoints = state_out(a->W1_checkpoints, a->b1_checkpoints, a->W2_checkpoints, a->b2_checkpoints);
+    p.last = state_out(a->W1_last, a->b1_last, a->W2_last, a->b2_last);
     return tensor_map_make(&p.XQ, a->XQ, sequences, s->seq_len, C) &&
            tensor_map_make(&p.XK, a->XK, sequences, s->seq_len, C) &&
            tensor_map_make(&p.XV, a->XV, sequences, s->seq_len, forward_norm_rows(cluster_size));
@@ -274,20 +281,18 @@ extern "C" ttt_status ttt_gpu_mlp_forward(const ttt_mlp_shape *shape, const ttt_
                                           const ttt_gpu_options *options, void *workspace, size_t bytes,
                                           CUstream_st *stream)
 {
-    if (!shape || required_missing(args))
+    Operands operands = args ? operands_of(*args) : Operands{};
+    if (!shape || !args || operands.missing)
         return TTT_ERROR_NULL;
     ttt_status status = check_shape(shape, options);
     if (status != TTT_OK)
         return status;
     if (args->token_eta)
         return TTT_ERROR_FORM;
-    const Operands operands = forward_operands(shape, args, workspace, bytes);
-    status = check_operands(operands);
+    int device = 0;
+    status = check_call(operands, shape, workspace, bytes, &device);
     if (status != TTT_OK)
         return status;
-    int device = 0;
-    if (!device_is_hopper(&device) || !operands_on_device(operands, device))
-        return TTT_ERROR_DEVICE;
 
     const int cluster_size = choose_cluster_size(shape, options, forward_resident_clusters);
     ForwardParams p = {};
@@ -338,16 +343,11 @@ static bool fill_params(BackwardParams &p, const ttt_mlp_shape *s, const ttt_mlp
                         void *workspace)
 {
     const int64_t sequences = s->batch * s->heads;
+    fill_common(p, s, a);
     p.V = static_cast<const __nv_bfloat16 *>(a->XV);
-    p.last_eta = static_cast<const __nv_bfloat16 *>(a->last_eta);
-    p.ttt_norm_weight = static_cast<const float *>(a->ttt_norm_weight);
-    p.ttt_norm_bias = static_cast<const float *>(a->ttt_norm_bias);
-    p.checkpoints = {static_cast<const float *>(a->W1_checkpoints), static_cast<const float *>(a->b1_checkpoints),
-                     static_cast<const float *>(a->W2_checkpoints), static_cast<const float *>(a->b2_checkpoints)};
-    p.upstream = {static_cast<const float *>(a->grad_L_W1_last), static_cast<const float *>(a->grad_L_b1_last),
-                  static_cast<const float *>(a->grad_L_W2_last), static_cast<const float *>(a->grad_L_b2_last)};
-    p.gradient = {static_cast<float *>(a->grad_L_W1_init), static_cast<float *>(a->grad_L_b1_init),
-                  static_cast<float *>(a->grad_L_W2_init), static_cast<float *>(a->grad_L_b2_init)};
+    p.checkpoints = state_in(a->W1_checkpoints, a->b1_checkpoints, a->W2_checkpoints, a->b2_checkpoints);
+    p.upstream = state_in(a->grad_L_W1_last, a->grad_L_b1_last, a->grad_L_W2_last, a->grad_L_b2_last);
+    p.gradient = state_out(a->grad_L_W1_init, a->grad_L_b1_init, a->grad_L_W2_init, a->grad_L_b2_init);
     p.dXQ = static_cast<__nv_bfloat16 *>(a->grad_L_XQ);
     p.dXK = static_cast<__nv_bfloat16 *>(a->grad_L_XK);
     p.dXV = static_cast<__nv_bfloat16 *>(a->grad_L_XV);
@@ -356,14 +356,8 @@ static bool fill_params(BackwardParams &p, const ttt_mlp_shape *s, const ttt_mlp
     p.dbias = static_cast<float *>(a->grad_L_ttt_norm_bias);
     p.saved = static_cast<Saved *>(workspace);
     p.norm = reinterpret_cast<float *>(p.saved + sequences * window.copies * window.groups * window.mini_batches);
-    p.seq_len = s->seq_len;
     p.batch = (int)s->batch;
-    p.heads = (int)s->heads;
-    p.mini_batches = (int)ceil_div(s->seq_len, C);
-    p.checkpoints_per_sequence = (int)checkpoints_of(s);
-    p.checkpoint_group_size = (int)window.mini_batches;
     p.window_groups = (int)window.groups;
-    p.eps = (float)s->ln_eps;
     return tensor_map_make(&p.XQ, a->XQ, sequences, s->seq_len, C) &&
            tensor_map_make(&p.XK, a->XK, sequences, s->seq_len, C) &&
            tensor_map_make(&p.XV, a->XV, sequences, s->seq_len, C) &&
@@ -431,7 +425,8 @@ extern "C" ttt_status ttt_gpu_mlp_backward(const ttt_mlp_shape *shape, const ttt
                                            CUstream_st *stream)
 {
     Window window;
-    if (!shape || required_missing(args))
+    Operands operands = args ? operands_of(*args) : Operands{};
+    if (!shape || !args || operands.missing)
         return TTT_ERROR_NULL;
     ttt_status status = check_backward_shape(shape, options);
     if (status != TTT_OK)
@@ -442,13 +437,10 @@ extern "C" ttt_status ttt_gpu_mlp_backward(const ttt_mlp_shape *shape, const ttt
         return TTT_ERROR_FORM;
     if (!workspace || bytes < window.bytes)
         return TTT_ERROR_WORKSPACE;
-    const Operands operands = backward_operands(shape, args, workspace, bytes);
-    status = check_operands(operands);
+    int device = 0;
+    status = check_call(operands, shape, workspace, bytes, &device);
     if (status != TTT_OK)
         return status;
-    int device = 0;
-    if (!device_is_hopper(&device) || !operands_on_device(operands, device))
-        return TTT_ERROR_DEVICE;
     const int cluster_size = choose_cluster_size(shape, options, chain_resident_clusters);
     BackwardParams p = {};
     if (cluster_size == 0 || !fill_params(p, shape, args, window, workspace))
