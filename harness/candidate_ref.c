@@ -97,102 +97,57 @@ static enum ttt_status reference_backward(void *self, const struct ttt_mlp_shape
     return r->backward(shape, args, &options, call->workspace, call->workspace_bytes);
 }
 
-static struct reference f64 = {
-    .query = {ttt_ref_mlp_forward_workspace_f64, ttt_ref_mlp_backward_workspace_f64},
-    .forward = ttt_ref_mlp_forward_f64,
-    .backward = ttt_ref_mlp_backward_f64,
-};
+/* The functions of a precision's two passes. */
+#define BOTH_PASSES(precision)                                                                                         \
+    .query = {ttt_ref_mlp_forward_workspace_##precision, ttt_ref_mlp_backward_workspace_##precision},                  \
+    .forward = ttt_ref_mlp_forward_##precision, .backward = ttt_ref_mlp_backward_##precision
 
-static struct reference f32 = {
-    .query = {ttt_ref_mlp_forward_workspace_f32, ttt_ref_mlp_backward_workspace_f32},
-    .forward = ttt_ref_mlp_forward_f32,
-    .backward = ttt_ref_mlp_backward_f32,
-};
-
-static struct reference bf16 = {
-    .query = {ttt_ref_mlp_forward_workspace_bf16, ttt_ref_mlp_backward_workspace_bf16},
-    .forward = ttt_ref_mlp_forward_bf16,
-    .backward = ttt_ref_mlp_backward_bf16,
-};
-
-static struct reference replica = {
-    .query = {ttt_ref_mlp_forward_workspace_bf16, ttt_ref_mlp_backward_workspace_bf16},
-    .forward = ttt_ref_mlp_forward_bf16,
-    .backward = ttt_ref_mlp_backward_bf16,
-    .exact_outputs = 1,
-};
-
-static struct reference declared = {
-    .query = {ttt_ref_mlp_forward_workspace_bf16, ttt_ref_mlp_backward_workspace_bf16},
-    .forward = ttt_ref_mlp_forward_bf16,
-    .backward = ttt_ref_mlp_backward_bf16,
-};
-
+static struct reference f64 = {BOTH_PASSES(f64)};
+static struct reference f32 = {BOTH_PASSES(f32)};
+static struct reference bf16 = {BOTH_PASSES(bf16)};
+static struct reference replica = {BOTH_PASSES(bf16), .exact_outputs = 1};
+static struct reference declared = {BOTH_PASSES(bf16)};
 static struct reference c128 = {
     .query = {ttt_ref_mlp_forward_workspace_c128, NULL},
     .forward = ttt_ref_mlp_forward_c128,
 };
 
+/* What all candidates made of a reference have in common, and those with both passes. */
+#define REFERENCE(reference)                                                                                           \
+    .abi = TTT_CANDIDATE_ABI, .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL, .deterministic = 1, .self = &(reference),  \
+    .workspace = reference_workspace, .forward = reference_forward
+#define TWO_WAY_REFERENCE(reference)                                                                                   \
+    REFERENCE(reference), .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD, .supports = reference_supports,            \
+                          .backward = reference_backward
+
 const struct ttt_candidate ttt_candidate_ref_f64 = {
-    .abi = TTT_CANDIDATE_ABI,
+    TWO_WAY_REFERENCE(f64),
     .name = "ref-f64",
     .about = "CPU reference in double: the truth",
     .types = TTT_TYPES_F64,
-    .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL,
-    .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD,
-    .deterministic = 1,
-    .self = &f64,
-    .supports = reference_supports,
-    .forward = reference_forward,
-    .backward = reference_backward,
-    .workspace = reference_workspace,
 };
 
 const struct ttt_candidate ttt_candidate_ref_f32 = {
-    .abi = TTT_CANDIDATE_ABI,
+    TWO_WAY_REFERENCE(f32),
     .name = "ref-f32",
     .about = "CPU reference in float: the portable fallback",
     .types = TTT_TYPES_F32,
-    .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL,
-    .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD,
-    .deterministic = 1,
-    .self = &f32,
-    .supports = reference_supports,
-    .forward = reference_forward,
-    .backward = reference_backward,
-    .workspace = reference_workspace,
 };
 
 const struct ttt_candidate ttt_candidate_ref_bf16 = {
-    .abi = TTT_CANDIDATE_ABI,
+    TWO_WAY_REFERENCE(bf16),
     .name = "ref-bf16",
     .about = "CPU reference with the rounding points of the bf16 precision contract",
     .types = TTT_TYPES_BF16,
-    .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL,
-    .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD,
-    .deterministic = 1,
-    .self = &bf16,
-    .supports = reference_supports,
-    .forward = reference_forward,
-    .backward = reference_backward,
-    .workspace = reference_workspace,
 };
 
 const struct ttt_candidate *ttt_candidate_replica(uint64_t seed, unsigned points)
 {
     static const struct ttt_candidate candidate = {
-        .abi = TTT_CANDIDATE_ABI,
+        TWO_WAY_REFERENCE(replica),
         .name = "replica",
         .about = "ref-bf16 with stochastic rounding, before the rounding of its outputs",
         .types = TTT_TYPES_BF16,
-        .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL,
-        .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD,
-        .deterministic = 1,
-        .self = &replica,
-        .supports = reference_supports,
-        .forward = reference_forward,
-        .backward = reference_backward,
-        .workspace = reference_workspace,
     };
     replica.stochastic_seed = seed;
     replica.points = points;
@@ -202,18 +157,10 @@ const struct ttt_candidate *ttt_candidate_replica(uint64_t seed, unsigned points
 const struct ttt_candidate *ttt_candidate_contract(enum ttt_types types, unsigned points)
 {
     static const struct ttt_candidate candidate = {
-        .abi = TTT_CANDIDATE_ABI,
+        TWO_WAY_REFERENCE(declared),
         .name = "ref-bf16",
         .about = "ref-bf16 with rounding points beyond the contract",
         .types = TTT_TYPES_BF16,
-        .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL,
-        .directions = TTT_CAN_FORWARD | TTT_CAN_BACKWARD,
-        .deterministic = 1,
-        .self = &declared,
-        .supports = reference_supports,
-        .forward = reference_forward,
-        .backward = reference_backward,
-        .workspace = reference_workspace,
     };
     if (points)
         declared.points = points;
@@ -230,16 +177,11 @@ void ttt_candidate_ref_probe(ttt_mlp_probe_fn *fn, void *context)
 }
 
 const struct ttt_candidate ttt_candidate_ref_c128 = {
-    .abi = TTT_CANDIDATE_ABI,
+    REFERENCE(c128),
     .name = "ref-c128",
     .about = "ref-f64 in complex double, forward only",
     .types = TTT_TYPES_F64,
-    .forms = TTT_CAN_NON_CAUSAL | TTT_CAN_CAUSAL,
     .directions = TTT_CAN_FORWARD,
-    .deterministic = 1,
-    .self = &c128,
-    .workspace = reference_workspace,
-    .forward = reference_forward,
 };
 
 const char *ttt_candidate_status(enum ttt_status status)
