@@ -12,7 +12,7 @@ gpu_sources = \
 gpu_test_sources = \
 	tests/gpu/accuracy.cu tests/gpu/backward.cu tests/gpu/cases.cu tests/gpu/forward.cu tests/gpu/gradient-accuracy.cu \
 	tests/gpu/gradients.cu tests/gpu/refusals.cu tests/gpu/rooms.cu tests/gpu/training.cu
-gpu_test_headers = tests/gpu/cases.h tests/gpu/check.h tests/gpu/gradients.h
+gpu_test_headers = tests/gpu/cases.h tests/gpu/check.h tests/gpu/gradients.h tests/gpu/repeats.h
 EXTRA_DIST += $(gpu_headers) $(gpu_sources) $(gpu_test_sources) $(gpu_test_headers) tests/gpu/check-code.sh \
 	tests/gpu/plugin_gpu.c
 

@@ -3,20 +3,10 @@
  * The backward kernels: against the references, and their exact properties bit for bit.
  * Usage: backward [REPEATS [CASES]]; 200 and all by default (a memory checker or an emulation wants fewer).
  */
-#include "check.h"
 #include "gradients.h"
+#include "repeats.h"
 #include <cmath>
 #include <cstring>
-
-typedef std::vector<unsigned char> Bytes;
-
-static std::vector<Bytes> outputs(const DeviceGradients &d)
-{
-    std::vector<Bytes> all;
-    for (int g = 0; g < GRADIENTS; g++)
-        all.push_back(d.fetch_bytes(g));
-    return all;
-}
 
 /* Every length around the edges of a mini-batch, every kind of group and window, both cluster sizes: near the truth,
  * the same bits whatever the window, nothing touched outside the outputs. */
@@ -41,8 +31,8 @@ static void test_edges(int cases)
                 DeviceGradients d(c, window);
                 CHECK(d.run(cluster_size) == TTT_OK && cudaDeviceSynchronize() == cudaSuccess);
                 if (first.empty())
-                    first = outputs(d);
-                CHECK(outputs(d) == first);
+                    first = d.outputs();
+                CHECK(d.outputs() == first);
                 CHECK(d.intact());
                 for (int g = 0; g < GRADIENTS && window == 0; g++) {
                     const double error = rel_error(d.fetch(g), truth.out[g], 0, c.elements(g));
@@ -56,52 +46,19 @@ static void test_edges(int cases)
     }
 }
 
-/* The same bits again and again, also while another stream works. */
 static void test_repeats(int cluster_size, int repeats)
 {
     const GradientCase c(Case(1, 3, 64 * 9 + 5, 4, 1e-6, Distribution::Unit, 1), true),
         load(Case(2, 20, 64 * 20, 4, 1e-6, Distribution::Unit, 2), false);
     DeviceGradients d(c, 0), other(load, 0);
-    cudaStream_t a, b;
-    CHECK(cudaStreamCreate(&a) == cudaSuccess && cudaStreamCreate(&b) == cudaSuccess);
-    CHECK(d.run(cluster_size, a) == TTT_OK && cudaDeviceSynchronize() == cudaSuccess);
-    const std::vector<Bytes> first = outputs(d);
-    CHECK(other.run(0, b) == TTT_OK && cudaDeviceSynchronize() == cudaSuccess);
-    const std::vector<Bytes> first_other = outputs(other);
-    for (int k = 0; k < repeats; k++) {
-        d.poison();
-        if (k % 2)
-            CHECK(other.run(0, b) == TTT_OK);
-        CHECK(d.run(cluster_size, a) == TTT_OK);
-        CHECK(cudaDeviceSynchronize() == cudaSuccess);
-        CHECK(outputs(d) == first);
-    }
-    CHECK(outputs(other) == first_other);
-    CHECK(d.intact() && other.intact());
-    cudaStreamDestroy(a), cudaStreamDestroy(b);
+    check_repeats(d, other, cluster_size, repeats);
 }
 
-/* Captured once, replayed. */
 static void test_graph()
 {
     const GradientCase c(Case(1, 2, 300, 2, 1e-6, Distribution::Unit, 3), false);
     DeviceGradients d(c, 1);
-    CHECK(d.run(0) == TTT_OK && cudaDeviceSynchronize() == cudaSuccess);
-    const std::vector<Bytes> direct = outputs(d);
-    cudaStream_t stream;
-    cudaGraph_t graph;
-    cudaGraphExec_t program;
-    CHECK(cudaStreamCreate(&stream) == cudaSuccess);
-    CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal) == cudaSuccess);
-    CHECK(d.run(0, stream) == TTT_OK);
-    CHECK(cudaStreamEndCapture(stream, &graph) == cudaSuccess);
-    CHECK(cudaGraphInstantiate(&program, graph, 0) == cudaSuccess);
-    for (int k = 0; k < 3; k++) {
-        d.poison();
-        CHECK(cudaGraphLaunch(program, stream) == cudaSuccess && cudaStreamSynchronize(stream) == cudaSuccess);
-        CHECK(outputs(d) == direct);
-    }
-    cudaGraphExecDestroy(program), cudaGraphDestroy(graph), cudaStreamDestroy(stream);
+    check_graph(d);
 }
 
 /* The chain is linear in what comes in: twice the gradients in, twice the gradients out, exactly. */

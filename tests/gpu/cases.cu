@@ -14,7 +14,6 @@ const char *const TENSOR_NAMES[TENSORS] = {
     "b1_last", "W2_last", "b2_last"};
 
 static constexpr size_t RED_ZONE = 4096;
-static constexpr unsigned char POISON = 0xfe; /* as bfloat16 and as float: a large finite number */
 
 static void must(cudaError_t error, const char *what)
 {
@@ -135,7 +134,7 @@ ttt_status DeviceCase::run(int cluster_size, CUstream_st *stream)
     return ttt_gpu_mlp_forward(&c.shape, &args, &options, nullptr, 0, stream);
 }
 
-std::vector<unsigned char> DeviceCase::fetch_bytes(int t) const
+Bytes DeviceCase::fetch_bytes(int t) const
 {
     std::vector<unsigned char> raw(bytes[t]);
     must(cudaMemcpy(raw.data(), base[t] + RED_ZONE, bytes[t], cudaMemcpyDeviceToHost), "the kernel");
@@ -176,6 +175,19 @@ bool DeviceCase::inputs_unchanged() const
             return false;
     }
     return true;
+}
+
+std::vector<Bytes> DeviceCase::outputs() const
+{
+    std::vector<Bytes> all;
+    for (int t = XQW; t < TENSORS; t++)
+        all.push_back(fetch_bytes(t));
+    return all;
+}
+
+bool DeviceCase::intact() const
+{
+    return red_zones_intact() && inputs_unchanged();
 }
 
 /* ---------------------------------------------------------------------------------------------- reference */

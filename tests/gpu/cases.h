@@ -11,6 +11,11 @@
 #include <ttt/ttt_gpu.h>
 #include <vector>
 
+typedef std::vector<unsigned char> Bytes;
+
+/* Each byte of what is not written yet, and of red zones: NaN as bfloat16 and as float. */
+static constexpr unsigned char POISON = 0xff;
+
 enum class Distribution { Unit, Model, Strong };
 
 /* The thirteen tensors of a call by position, in the order of struct ttt_mlp_forward_args. */
@@ -40,13 +45,16 @@ class DeviceCase
     void poison();
     ttt_status run(int cluster_size, CUstream_st *stream = nullptr);
     std::vector<float> fetch(int tensor) const;
-    std::vector<unsigned char> fetch_bytes(int tensor) const;
-    bool red_zones_intact() const;
-    bool inputs_unchanged() const;
+    Bytes fetch_bytes(int tensor) const;
+    std::vector<Bytes> outputs() const;
+    bool intact() const; /* inputs unchanged, red zones untouched */
 
     ttt_mlp_forward_args args; /* device pointers; may be changed by a test */
 
   private:
+    bool red_zones_intact() const;
+    bool inputs_unchanged() const;
+
     const Case &c;
     unsigned char *base[TENSORS];
     size_t bytes[TENSORS];

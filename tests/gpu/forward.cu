@@ -3,67 +3,23 @@
  * Exact properties of the forward kernel, bit for bit: repetition, streams, graphs, edges, resumption, independence.
  * Usage: forward [REPEATS]; 200 by default (a memory checker or an emulation wants fewer).
  */
-#include "cases.h"
-#include "check.h"
+#include "repeats.h"
 #include <cmath>
 #include <cstring>
 
-typedef std::vector<unsigned char> Bytes;
-
-static std::vector<Bytes> outputs(const DeviceCase &d)
-{
-    std::vector<Bytes> all;
-    for (int t = XQW; t < TENSORS; t++)
-        all.push_back(d.fetch_bytes(t));
-    return all;
-}
-
-/* The same bits again and again, also while another stream works; nothing outside the outputs is touched. */
 static void test_repeats(int cluster_size, int repeats)
 {
     const Case c(1, 3, 64 * 9 + 5, 4, 1e-6, Distribution::Unit, 1),
         load(2, repeats < 10 ? 2 : 20, 64 * 20, 4, 1e-6, Distribution::Unit, 2);
     DeviceCase d(c), other(load);
-    cudaStream_t a, b;
-    CHECK(cudaStreamCreate(&a) == cudaSuccess && cudaStreamCreate(&b) == cudaSuccess);
-    CHECK(d.run(cluster_size, a) == TTT_OK && cudaDeviceSynchronize() == cudaSuccess);
-    const std::vector<Bytes> first = outputs(d);
-    CHECK(other.run(0, b) == TTT_OK && cudaDeviceSynchronize() == cudaSuccess);
-    const std::vector<Bytes> first_other = outputs(other);
-    for (int k = 0; k < repeats; k++) {
-        d.poison();
-        if (k % 2)
-            CHECK(other.run(0, b) == TTT_OK);
-        CHECK(d.run(cluster_size, a) == TTT_OK);
-        CHECK(cudaDeviceSynchronize() == cudaSuccess);
-        CHECK(outputs(d) == first);
-    }
-    CHECK(outputs(other) == first_other);
-    CHECK(d.red_zones_intact() && d.inputs_unchanged());
-    cudaStreamDestroy(a), cudaStreamDestroy(b);
+    check_repeats(d, other, cluster_size, repeats);
 }
 
-/* Captured once, replayed on changed inputs. */
 static void test_graph()
 {
     const Case c(1, 2, 300, 2, 1e-6, Distribution::Unit, 3);
     DeviceCase d(c);
-    CHECK(d.run(0) == TTT_OK && cudaDeviceSynchronize() == cudaSuccess);
-    const std::vector<Bytes> direct = outputs(d);
-    cudaStream_t stream;
-    cudaGraph_t graph;
-    cudaGraphExec_t program;
-    CHECK(cudaStreamCreate(&stream) == cudaSuccess);
-    CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal) == cudaSuccess);
-    CHECK(d.run(0, stream) == TTT_OK);
-    CHECK(cudaStreamEndCapture(stream, &graph) == cudaSuccess);
-    CHECK(cudaGraphInstantiate(&program, graph, 0) == cudaSuccess);
-    for (int k = 0; k < 3; k++) {
-        d.poison();
-        CHECK(cudaGraphLaunch(program, stream) == cudaSuccess && cudaStreamSynchronize(stream) == cudaSuccess);
-        CHECK(outputs(d) == direct);
-    }
-    cudaGraphExecDestroy(program), cudaGraphDestroy(graph), cudaStreamDestroy(stream);
+    check_graph(d);
 }
 
 /* Every length around the edges of a mini-batch, every kind of group, against the contract. */
@@ -77,7 +33,7 @@ static void test_edges(int cluster_size)
             CHECK(d.run(cluster_size) == TTT_OK);
             for (int t = XQW; t < TENSORS; t++)
                 CHECK(rel_error(d.fetch(t), truth.out[t], 0, c.elements(t)) < 1e-2);
-            CHECK(d.red_zones_intact() && d.inputs_unchanged());
+            CHECK(d.intact());
         }
 }
 
@@ -88,7 +44,7 @@ static void test_optional()
     DeviceCase d(c);
     CHECK(d.run(2) == TTT_OK && cudaDeviceSynchronize() == cudaSuccess);
     const Bytes XQW_bytes = d.fetch_bytes(XQW);
-    const Bytes poison(d.fetch_bytes(LW1).size(), 0xfe);
+    const Bytes poison(d.fetch_bytes(LW1).size(), POISON);
     d.poison();
     d.args.W1_checkpoints = d.args.b1_checkpoints = d.args.W2_checkpoints = d.args.b2_checkpoints = nullptr;
     d.args.W1_last = d.args.b1_last = d.args.W2_last = d.args.b2_last = nullptr;
@@ -227,7 +183,7 @@ static void test_host_pointer()
     d.args.XK = host;
     CHECK(d.run(2) == TTT_ERROR_DEVICE);
     CHECK(cudaGetLastError() == cudaSuccess);
-    CHECK(d.fetch_bytes(XQW) == Bytes(64 * 64 * 2, 0xfe));
+    CHECK(d.fetch_bytes(XQW) == Bytes(64 * 64 * 2, POISON));
 }
 
 int main(int argc, char **argv)

@@ -11,7 +11,6 @@ const char *const GRADIENT_NAMES[GRADIENTS] = {"dXQ",   "dXK",      "dXV",      
                                                "dbias", "dW1_init", "db1_init", "dW2_init",  "db2_init"};
 
 static constexpr size_t RED_ZONE = 4096;
-static constexpr unsigned char POISON = 0xfe;
 
 static void must(cudaError_t error, const char *what)
 {
@@ -83,7 +82,7 @@ DeviceGradients::DeviceGradients(const GradientCase &c_, int window_groups_)
         refuse("the forward pass");
     const ttt_mlp_forward_args &f = forward.args;
     for (int g = 0; g < GRADIENTS; g++)
-        outputs[g] = buffer(c.elements(g) * (c.is_token(g) ? 2 : 4));
+        output[g] = buffer(c.elements(g) * (c.is_token(g) ? 2 : 4));
     unsigned char *up[4] = {};
     for (int t = 0; t < 4; t++)
         if (!c.upstream[t].empty())
@@ -104,17 +103,17 @@ DeviceGradients::DeviceGradients(const GradientCase &c_, int window_groups_)
             up[1],
             up[2],
             up[3],
-            outputs[DXQ],
-            outputs[DXK],
-            outputs[DXV],
-            outputs[DETA],
+            output[DXQ],
+            output[DXK],
+            output[DXV],
+            output[DETA],
             nullptr,
-            outputs[DWEIGHT],
-            outputs[DBIAS],
-            outputs[DW1],
-            outputs[DB1],
-            outputs[DW2],
-            outputs[DB2]};
+            output[DWEIGHT],
+            output[DBIAS],
+            output[DW1],
+            output[DB1],
+            output[DW2],
+            output[DB2]};
     const ttt_gpu_options options = {0, window_groups};
     if (ttt_gpu_mlp_backward_workspace(&c.forward.shape, &options, &workspace_bytes) != TTT_OK)
         refuse("the workspace query");
@@ -130,7 +129,7 @@ DeviceGradients::~DeviceGradients()
 void DeviceGradients::poison()
 {
     for (int g = 0; g < GRADIENTS; g++)
-        must(cudaMemset(outputs[g], POISON, c.elements(g) * (c.is_token(g) ? 2 : 4)), "cudaMemset");
+        must(cudaMemset(output[g], POISON, c.elements(g) * (c.is_token(g) ? 2 : 4)), "cudaMemset");
     must(cudaMemset(workspace, POISON, workspace_bytes), "cudaMemset");
 }
 
@@ -140,10 +139,10 @@ ttt_status DeviceGradients::run(int cluster_size, CUstream_st *stream)
     return ttt_gpu_mlp_backward(&c.forward.shape, &args, &options, workspace, workspace_bytes, stream);
 }
 
-std::vector<unsigned char> DeviceGradients::fetch_bytes(int g) const
+Bytes DeviceGradients::fetch_bytes(int g) const
 {
     std::vector<unsigned char> raw(c.elements(g) * (c.is_token(g) ? 2 : 4));
-    must(cudaMemcpy(raw.data(), outputs[g], raw.size(), cudaMemcpyDeviceToHost), "the kernels");
+    must(cudaMemcpy(raw.data(), output[g], raw.size(), cudaMemcpyDeviceToHost), "the kernels");
     return raw;
 }
 
@@ -157,6 +156,14 @@ std::vector<float> DeviceGradients::fetch(int g) const
     return x;
 }
 
+std::vector<Bytes> DeviceGradients::outputs() const
+{
+    std::vector<Bytes> all;
+    for (int g = 0; g < GRADIENTS; g++)
+        all.push_back(fetch_bytes(g));
+    return all;
+}
+
 bool DeviceGradients::intact() const
 {
     std::vector<unsigned char> zone(2 * RED_ZONE);
@@ -168,7 +175,7 @@ bool DeviceGradients::intact() const
             if (x != POISON)
                 return false;
     }
-    return forward.red_zones_intact() && forward.inputs_unchanged();
+    return forward.intact();
 }
 
 /* ---------------------------------------------------------------------------------------------- reference */

@@ -32,7 +32,8 @@ class DeviceGradients
     void poison();
     ttt_status run(int cluster_size, CUstream_st *stream = nullptr);
     std::vector<float> fetch(int gradient) const;
-    std::vector<unsigned char> fetch_bytes(int gradient) const;
+    Bytes fetch_bytes(int gradient) const;
+    std::vector<Bytes> outputs() const;
     bool intact() const; /* inputs unchanged, red zones of outputs and workspace untouched */
 
     ttt_mlp_backward_args args; /* device pointers; may be changed by a test */
@@ -47,7 +48,7 @@ class DeviceGradients
     int window_groups;
     std::vector<unsigned char *> bases;
     std::vector<size_t> sizes;
-    unsigned char *outputs[GRADIENTS], *workspace;
+    unsigned char *output[GRADIENTS], *workspace;
 };
 
 /* What the references make of it. */
