@@ -9,12 +9,22 @@ sources=$1 objects=$2 shared=$3 include=$4 copy=${5%/gpu}
 shift 5
 headers=$(cd "$sources" && ls gpu/ptx/*.cuh) || exit 1
 files=$(cd "$copy" && ls gpu/*.cu gpu/*.cuh gpu/*.h gpu/rooms/*.cuh) || exit 1
-patched=$(cd "$copy" && for file in $files; do cmp -s "$file" "$sources/$file" || echo "$file"; done)
+
+# The patched files, then those that include one of what is found so far, until there are none.
+found=$(cd "$copy" && for file in $files; do cmp -s "$file" "$sources/$file" || printf ' %s ' "$file"; done)
+more=$found
+while [ "$more" ]; do
+    names=$(for file in $more; do printf '%s' "${file##*/}|"; done)
+    more=$(cd "$copy" && for file in $(grep -lE "^#include \"(.*/)?(${names%|})\"" $files); do
+        case $found in *" $file "*) ;; *) printf ' %s ' "$file" ;; esac
+    done)
+    found=$found$more
+done
 kernels=
 for file in $(cd "$copy" && ls gpu/*.cu); do
     name=$(basename "$file" .cu)
-    case " $(echo $patched) " in
-    *.h\ * | *.cuh\ * | *" $file "*) kernels="$kernels $copy/tree/gpu/$name.cc" ;;
+    case $found in
+    *" $file "*) kernels="$kernels $copy/tree/gpu/$name.cc" ;;
     *) kernels="$kernels $objects/gpu-$name.o" ;;
     esac
 done
