@@ -15,7 +15,9 @@ found=$(cd "$copy" && for file in $files; do cmp -s "$file" "$sources/$file" || 
 more=$found
 while [ "$more" ]; do
     names=$(for file in $more; do printf '%s' "${file##*/}|"; done)
-    more=$(cd "$copy" && for file in $(grep -lE "^#include \"(.*/)?(${names%|})\"" $files); do
+    # shellcheck disable=SC2086 # a list of files
+    includers=$(cd "$copy" && grep -lE "^#include \"(.*/)?(${names%|})\"" $files)
+    more=$(for file in $includers; do
         case $found in *" $file "*) ;; *) printf ' %s ' "$file" ;; esac
     done)
     found=$found$more
