@@ -94,6 +94,15 @@ void proxy_fence()
     current().fenced = ++current().block->cluster->time;
 }
 
+/* Of what lies at `offset`, by who stored it or who reads it. */
+void need_proxy_fence(uint32_t offset, const char *what)
+{
+    const Thread &me = current();
+    const Mark &mark = me.block->marks[offset / 16];
+    if (mark.time > me.fenced && mark.time > mark.writer->fenced)
+        fault("%s reads %u, which thread %d stored, without a proxy fence since", what, offset, mark.writer->index);
+}
+
 static Mbarrier &remote_mbarrier(Block &block, uint32_t offset)
 {
     Mbarrier &barrier = mbarrier_at(block, offset);
@@ -142,6 +151,43 @@ void bulk_copy(void *to, const void *global, int bytes, const void *barrier)
     flight.bytes = bytes;
     flight.from = global;
     depart(flight, to, barrier);
+}
+
+/* Reads as late as may be: when it is waited for. */
+void bulk_store(void *global, const void *from, int bytes)
+{
+    const uint32_t offset = offset_of(from);
+    if (bytes <= 0 || bytes % 16 || (uintptr_t)global % 16 || offset % 16)
+        fault("a copy of %d bytes from %u: all must be multiples of 16", bytes, offset);
+    at_address(SHARED_BASE + offset, (size_t)bytes, "a copy to global memory");
+    for (int k = 0; k < bytes; k += 16)
+        need_proxy_fence(offset + (uint32_t)k, "a copy to global memory");
+    current().block->outgoing.push_back({&current(), global, from, (size_t)bytes, false});
+}
+
+void bulk_store_commit()
+{
+    for (Outgoing &copy : current().block->outgoing)
+        copy.committed |= copy.sender == &current();
+}
+
+void bulk_store_wait()
+{
+    current().block->outgoing.remove_if([](const Outgoing &copy) {
+        const bool ends = copy.sender == &current() && copy.committed;
+        if (ends)
+            memcpy(copy.to, copy.from, copy.bytes);
+        return ends;
+    });
+}
+
+/* A thread may not end before its copies have read. */
+void need_no_outgoing()
+{
+    for (const Outgoing &copy : current().block->outgoing)
+        if (copy.sender == &current())
+            fault("a copy to global memory from %u was not %s", offset_of(copy.from),
+                  copy.committed ? "waited for" : "committed");
 }
 
 /* What the opaque words of a tensor map hold here. */

@@ -201,6 +201,37 @@ static void test_product()
     CHECK(!ends_well(product_kernel<PRODUCT_OUTSIDE>, 1, 128));
 }
 
+enum StoreFault { STORE_RIGHT, STORE_NO_FENCE, STORE_NOT_COMMITTED, STORE_NO_WAIT, STORE_LATE };
+
+__device__ uint4 stored;
+
+/* A thread copies 16 bytes to global memory. */
+template <StoreFault FAULT> __global__ void store_kernel()
+{
+    __shared__ __align__(16) uint4 data;
+    store_shared(shared_address(&data), {1, 2, 3, 4});
+    if (FAULT != STORE_NO_FENCE)
+        proxy_fence();
+    bulk_store(&stored, &data, sizeof data);
+    if (FAULT != STORE_NOT_COMMITTED)
+        bulk_store_commit();
+    if (FAULT == STORE_LATE)
+        store_shared(shared_address(&data), {5, 6, 7, 8});
+    if (FAULT != STORE_NO_WAIT)
+        bulk_store_wait();
+    if (stored.x != 1)
+        __trap();
+}
+
+static void test_store()
+{
+    CHECK(ends_well(store_kernel<STORE_RIGHT>, 1, 1));
+    CHECK(!ends_well(store_kernel<STORE_NO_FENCE>, 1, 1));
+    CHECK(!ends_well(store_kernel<STORE_NOT_COMMITTED>, 1, 1));
+    CHECK(!ends_well(store_kernel<STORE_NO_WAIT>, 1, 1));
+    CHECK(!ends_well(store_kernel<STORE_LATE>, 1, 1));
+}
+
 int main()
 {
     test_named();
@@ -208,5 +239,6 @@ int main()
     test_cluster();
     test_warp();
     test_product();
+    test_store();
     return report("faults");
 }

@@ -96,6 +96,9 @@ void store_async(uint32_t to, const void *v, int bytes, uint32_t barrier);
 bool tensor_map_encode(CUtensorMap *map, const void *data, int rank, const uint64_t *sizes, const uint64_t *strides,
                        const uint32_t *box, bool swizzled);
 void bulk_copy(void *to, const void *global, int bytes, const void *barrier);
+void bulk_store(void *global, const void *from, int bytes);
+void bulk_store_commit();
+void bulk_store_wait();
 void tensor_copy(void *to, const CUtensorMap *map, const int *at, const void *barrier);
 
 /* Products: one of 64 x (2 registers) x 16. */

@@ -47,16 +47,13 @@ static void read_operand(uint16_t (&x)[ROWS][LENGTH], bool by_k, uint64_t descri
                          bool fenced)
 {
     const Layout layout(descriptor, down);
-    const Thread &me = current();
     for (int row = 0; row < count; row += down ? 8 : 1)
         for (int k = 0; k < K; k += down ? 1 : 8) {
             const uint32_t address = layout.address((uint32_t)(first + row), (uint32_t)k);
             uint16_t chunk[8];
             memcpy(chunk, at_address(address, 16, "an operand of a product"), 16);
-            const Mark &mark = me.block->marks[(address - SHARED_BASE) / 16];
-            if (fenced && mark.time > me.fenced && mark.time > mark.writer->fenced)
-                fault("a product reads %u, which thread %d stored, without a proxy fence since", address - SHARED_BASE,
-                      mark.writer->index);
+            if (fenced)
+                need_proxy_fence(address - SHARED_BASE, "a product");
             for (int e = 0; e < 8; e++)
                 (by_k ? x[down ? k : k + e][down ? row + e : row] : x[down ? row + e : row][down ? k : k + e]) =
                     chunk[e];

@@ -205,6 +205,7 @@ void wake(Queue &queue)
 
 static void finish(Thread &me)
 {
+    need_no_outgoing();
     me.finished = true;
     me.block->running--;
     machine.cluster->running--;

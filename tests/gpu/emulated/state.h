@@ -109,6 +109,15 @@ struct Mark {
     const Thread *writer;
 };
 
+/* A copy to global memory, which has not read yet. */
+struct Outgoing {
+    const Thread *sender;
+    void *to;
+    const void *from;
+    size_t bytes;
+    bool committed;
+};
+
 struct Block {
     Cluster *cluster;
     int rank, running;
@@ -119,6 +128,7 @@ struct Block {
     std::vector<Thread *> threads;
     NamedBarrier named[16];
     std::deque<Mbarrier> mbarriers;
+    std::list<Outgoing> outgoing;
 };
 
 /* Bytes on their way: of a store, of a copy, or of a copy through a tensor map, which read late. */
@@ -173,6 +183,8 @@ uint32_t offset_of(const void *object);
 Block &block_of(uint32_t address);
 unsigned char *at_address(uint32_t address, size_t bytes, const char *what);
 void land(const Flight &flight);
+void need_proxy_fence(uint32_t offset, const char *what);
+void need_no_outgoing();
 
 Mbarrier &mbarrier_at(Block &block, uint32_t offset);
 void complete_bytes(Mbarrier &barrier, int64_t bytes);

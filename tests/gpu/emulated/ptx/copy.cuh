@@ -28,15 +28,17 @@ TTT_DEVICE void bulk_copy(void *to, const void *global, int bytes, uint64_t *bar
 
 TTT_DEVICE void bulk_store(void *global, const void *from, int bytes)
 {
-    __builtin_memcpy(global, from, (size_t)bytes);
+    emulated::bulk_store(global, from, bytes);
 }
 
 TTT_DEVICE void bulk_store_commit()
 {
+    emulated::bulk_store_commit();
 }
 
 TTT_DEVICE void bulk_store_wait()
 {
+    emulated::bulk_store_wait();
 }
 
 TTT_DEVICE void prefetch_l2(const void *)
