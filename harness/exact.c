@@ -10,13 +10,14 @@
  * that direction: with XV = XK + w xhat + b + g_e / (2^e w) it is gZ2 = -g_e / 4^e, its two means being 0.  All entries
  * of DIRECTION are 0, +-1 or +-2, those of g_e / 2^e at most 4, those of w +-1 or +-2.
  *
- * Non-causal form.  Six hidden units are on, all others off.  The on units have X2 = ON = (32, 32, 66, 23, 23, 27):
- * 1 + sum ON^2 = 2^13.  The first three lie in one half of the hidden units, the first two next to each other in any
- * quarter, the last three in the other half: so a kernel that sums Z2 over halves or quarters of the hidden units has
- * partial sums d_e 2^-13 (6404 = 4 * 1601, 1787, or parts of those) of at most 11 significant bits, which half
- * precision keeps.  With W2 = 2^-13 ON d_e (outer product) and b2 = 2^-13 d_e, Z2 is d_e; an update with sum eta gZ2 =
- * -2^-13 g_e changes W2, b2 and Z2 from d_e to d_(e+1).  Each W2 has at most 7 significant bits.  The first two
- * units have +-1/F besides in the second column of each four of W2: it cancels in Z2, but gives these units a gradient
+ * Non-causal form.  Six hidden units are on, all others off.  The on units have X2 = ON = (8, 8, 9, 9, 10, 11), where
+ * tanh is 1 in every precision: 1 + sum ON^2 = 2^9.  The first three lie in one half of the hidden units, the first two
+ * next to each other in any quarter, the last three in the other half: so a kernel that sums over halves or quarters of
+ * the hidden units has partial sums of Z2, and of their gradients, that are d_e 2^-9 (or a gradient) times 209, 302 =
+ * 2 * 151 or parts of those, of at most 8 significant bits: bfloat16 keeps them.  With W2 = 2^-9 ON d_e (outer product)
+ * and b2 = 2^-9 d_e, Z2 is d_e; an update with sum eta gZ2 = -2^-9 g_e changes W2, b2 and Z2 from d_e to d_(e+1).  Each
+ * W2 has at most 7 significant bits.  The first two
+ * units have +-4/F besides in the second column of each four of W2: it cancels in Z2, but gives these units a gradient
  * gX2, so that W1 and b1 move too: by -K_e s and -s.  Since K_e . K_n = -1 for e < n, and the queries after update e
  * are K_(e+1), the two cancel for all that read them later, and Z1 stays ON.
  *
@@ -27,7 +28,7 @@
  * Backward.  Upstream gradients are orthogonal to 1 and to the output's row, so that dZ2b is one power of two times w
  * grad_L_XQW; they reach one update, the first (a longer chain of exact gradients outgrows eight bits): in head h,
  * mini-batches 1 .. last_still(h) have eta = 0, and what comes from the last of them is carried back through the
- * others. In even heads the upstream gradient has a part along g_0 (for last_eta), in odd ones along the 1/F (for W1,
+ * others. In even heads the upstream gradient has a part along g_0 (for last_eta), in odd ones along the 4/F (for W1,
  * XK).
  *
  * An off unit has Z1 <= -32: gelu, gelu' and gelu'' are 0 in double, too.
@@ -39,8 +40,8 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { UNITS = 6, PAIR = 2, SUM = 13 }; /* SUM: 1 + sum ON^2 = 2^SUM */
-static const double on_value[UNITS] = {32, 32, 66, 23, 23, 27};
+enum { UNITS = 6, PAIR = 2, SUM = 9 }; /* SUM: 1 + sum ON^2 = 2^SUM */
+static const double on_value[UNITS] = {8, 8, 9, 9, 10, 11};
 
 /* Multiplication by (1 + i + j + k) / 2, again and again, from 2. */
 static const double direction[6][4] = {{2, 0, 0, 0},  {1, 1, 1, 1},     {-1, 1, 1, 1},
@@ -236,11 +237,11 @@ static double first_weight(int unit)
     return unit < PAIR ? 0 : (unit - 3.5) / 2;
 }
 
-/* The 1/F; in even heads 2/F, and not where upstream gradients are. */
+/* The 4/F; in even heads 8/F, and not where upstream gradients are. */
 static double pair(const struct ttt_case *c, const struct place *p)
 {
     const int64_t F = c->shape.head_dim, end = p->head % 2 ? F : F / 2;
-    return p->column % 4 == 1 && p->column < end ? sign_of(p->column) / (double)end : 0;
+    return p->column % 4 == 1 && p->column < end ? 4 * sign_of(p->column) / (double)end : 0;
 }
 
 static double state(enum ttt_tensor t, const struct ttt_case *c, int64_t index)
@@ -315,6 +316,8 @@ int ttt_exact_check(const struct ttt_case *c, char *error, size_t error_size)
         what = "at most 24 mini-batches in the causal form";
     else if (!s->causal && s->hidden_dim < UNITS)
         what = "a hidden_dim of at least 6";
+    else if (!s->causal && F > 512)
+        what = "a head_dim of at most 512"; /* 4/F beside ON d_e would take more than 8 bits */
     else if (!s->causal && (NC > 6 || key_length(s) > F / 2))
         what = "at most 6 mini-batches, and NC (NC + 1) <= head_dim - 2";
     if (!what)

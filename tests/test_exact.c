@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Data that need no rounding: the reference gives the same bits in every precision, forward and backward, also where
- * each rounding is drawn at random; the state moves; a candidate that is off by one last bit fails; and sizes for which
- * there is no such data are refused.
+ * each rounding is drawn at random; the state moves; sums over a share of the hidden units need no rounding either; a
+ * candidate that is off by one last bit fails; and sizes for which there is no such data are refused.
  */
 #include "fakes.h"
 #include "harness/exact.h"
@@ -103,6 +103,53 @@ START_TEST(the_state_moves_and_gradients_flow)
 }
 END_TEST
 
+/* Is x a bfloat16 (of any exponent)? */
+static int has_eight_bits(double x)
+{
+    int exponent;
+    const double bits = ldexp(frexp(x, &exponent), 8);
+    return bits == floor(bits);
+}
+
+/* Units [first, end) of head h, as the first row sees them: their sums of X2 W2, one for each column, are the parts of
+ * Z2; that of X2 X2, times an upstream gradient of one bit, is what they add to the gradient of (eta gZ2). */
+static void assert_parts(struct ttt_tensors *t, int64_t h, int64_t first, int64_t end)
+{
+    const struct ttt_mlp_shape *s = &t->c.shape;
+    const int64_t F = s->head_dim, D = s->hidden_dim;
+    for (int64_t f = 0; f < F; f++) {
+        double Z2 = 0, squares = 0;
+        for (int64_t d = first; d < end; d++) {
+            double Z1 = ttt_buffer_get(&t->buffer[TTT_B1_INIT], h * D + d);
+            for (int64_t k = 0; k < F; k++)
+                Z1 += ttt_buffer_get(&t->buffer[TTT_XK], h * s->seq_len * F + k) *
+                      ttt_buffer_get(&t->buffer[TTT_W1_INIT], (h * F + k) * D + d);
+            const double X2 = Z1 > 0 ? Z1 : 0;
+            Z2 += X2 * ttt_buffer_get(&t->buffer[TTT_W2_INIT], (h * D + d) * F + f);
+            squares += X2 * X2;
+        }
+        ck_assert_msg(has_eight_bits(Z2), "Z2 of units [%d, %d) is %.17g", (int)first, (int)end, Z2);
+        ck_assert_msg(has_eight_bits(squares), "X2 . X2 of units [%d, %d) is %.17g", (int)first, (int)end, squares);
+    }
+}
+
+/* A kernel that sums over clusters of thread blocks rounds what each sends: to bfloat16, the narrowest. */
+START_TEST(parts_of_sums_are_exact)
+{
+    for (uint64_t seed = 0; seed < 6; seed++) {
+        struct ttt_tensors t;
+        struct ttt_case c = parse("b1h3n10c5f16d24g1 eps=0 dist=exact");
+        c.seed = seed;
+        ref_make(&t, &c, TTT_TYPES_F64, 0);
+        for (int64_t h = 0; h < c.shape.heads; h++)
+            for (int64_t parts = 2; parts <= 4; parts *= 2)
+                for (int64_t part = 0; part < parts; part++)
+                    assert_parts(&t, h, part * c.shape.hidden_dim / parts, (part + 1) * c.shape.hidden_dim / parts);
+        ttt_tensors_free(&t);
+    }
+}
+END_TEST
+
 static struct ttt_result *judged(const char *text, const struct ttt_candidate *candidate)
 {
     struct ttt_run run = {.c = parse(text), .directions = TTT_DIRECTION_BOTH, .threads = 1, .budget = TTT_RUN_BUDGET};
@@ -180,6 +227,7 @@ START_TEST(other_sizes_are_refused)
         {"b1h1n32c16f64d5g1 eps=0 dist=exact", "a hidden_dim of at least 6"},
         {"b1h1n112c16f64d64g1 eps=0 dist=exact", "at most 6 mini-batches"},
         {"b1h1n64c16f16d64g1 eps=0 dist=exact", "NC (NC + 1) <= head_dim - 2"},
+        {"b1h1n64c16f1024d64g1 eps=0 dist=exact", "a head_dim of at most 512"},
         {"b1h1n400c16f64d64g1 eps=0 dist=exact causal=1", "at most 24 mini-batches in the causal form"},
     };
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
@@ -199,6 +247,7 @@ static Suite *suite(void)
     tcase_add_loop_test(tc, every_precision_gives_the_same_bits, 0, CASES);
     tcase_add_loop_test(tc, the_state_moves_and_gradients_flow, 0, CASES);
     tcase_add_loop_test(tc, references_are_exact, 0, CASES);
+    tcase_add_test(tc, parts_of_sums_are_exact);
     tcase_add_test(tc, one_bit_is_a_failure);
     tcase_add_test(tc, the_premise_is_verified);
     tcase_add_test(tc, other_sizes_are_refused);
