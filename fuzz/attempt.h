@@ -31,6 +31,7 @@ struct fuzz_lab {
     unsigned points;                       /* that the candidate declares (harness/contract.h) */
     unsigned directions;                   /* bit mask TTT_DIRECTION_* */
     int threads;
+    int (*over)(void);         /* no more tries are wanted (the time is over); NULL: they always are */
     const char *scratch;       /* path of a file that may be overwritten */
     struct ttt_result *result; /* of the last judgement */
 };

@@ -3,6 +3,7 @@
 #include "config.h"
 #endif
 #include "harness/arguments.h"
+#include "harness/plugin.h"
 #include "harness/result.h"
 #include "harness/text.h"
 #include "options.h"
@@ -35,6 +36,7 @@ static const char help[] =
     "  --save DIR         where shrunk cases go (default: the current directory)\n"
     "  --quiet            print failures only\n"
     "\n"
+    "  --time-limit N     seconds that one call of a plug-in may take (default: 300)\n"
     "  --threads N        CPU threads of a pass (default: 1)\n"
     "  --help, --version\n"
     "\n"
@@ -58,7 +60,8 @@ enum {
     THREADS = 1 << 13,
     HELP = 1 << 14,
     VERSION_OPTION = 1 << 15,
-    FIRST = 1 << 16
+    FIRST = 1 << 16,
+    TIME_LIMIT = 1 << 17
 };
 
 static const struct option long_options[] = {
@@ -77,6 +80,7 @@ static const struct option long_options[] = {
     {"save", required_argument, NULL, SAVE},
     {"quiet", no_argument, NULL, QUIET},
     {"threads", required_argument, NULL, THREADS},
+    {"time-limit", required_argument, NULL, TIME_LIMIT},
     {"help", no_argument, NULL, HELP},
     {"version", no_argument, NULL, VERSION_OPTION},
     {NULL, 0, NULL, 0},
@@ -176,6 +180,11 @@ static int parse_option(struct fuzz_options *o, int option, const char *value, c
         if (ttt_argument_number("threads", value, 1, TTT_ARGUMENT_THREADS, &number, error, error_size) != 0)
             return -1;
         o->threads = (int)number;
+        return 0;
+    case TIME_LIMIT:
+        if (ttt_argument_number("time-limit", value, 1, TTT_PLUGIN_LONGEST, &number, error, error_size) != 0)
+            return -1;
+        ttt_plugin_set_limit((int)number);
         return 0;
     default:
         return 0;

@@ -181,11 +181,16 @@ static int consider(struct search *s, const struct fuzz_case *f)
     return 1;
 }
 
+static int is_over(const struct search *s)
+{
+    return s->tries >= FUZZ_SHRINK_TRIES || (s->lab->over && s->lab->over());
+}
+
 /* One kind of change as far as it goes.  How often it went, or -1. */
 static int exhaust(struct search *s, move_fn *move, int steps)
 {
     int kept = 0;
-    for (int step = 0; step < steps && s->tries < FUZZ_SHRINK_TRIES;) {
+    for (int step = 0; step < steps && !is_over(s);) {
         struct fuzz_case f = s->best;
         const int status = move(&f, step) ? consider(s, &f) : 0;
         if (status < 0)
@@ -201,8 +206,11 @@ int fuzz_shrink(const struct fuzz_lab *lab, struct fuzz_case *f, struct fuzz_out
 {
     struct search s = {.lab = lab, .best = *f, .outcome = *outcome, .error = error, .error_size = error_size};
     s.depth = is_gate(outcome) || strcmp(outcome->gate, "finite") == 0 ? FUZZ_JUDGE : FUZZ_RELATE;
+    *tries = 0;
+    if (strcmp(outcome->gate, "hang") == 0)
+        return 0;
     int kept = 1;
-    while (kept > 0 && s.tries < FUZZ_SHRINK_TRIES) {
+    while (kept > 0 && !is_over(&s)) {
         kept = 0;
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] && kept >= 0; i++) {
             const int more = exhaust(&s, sizes[i].move, sizes[i].steps);

@@ -8,10 +8,11 @@
 
 #include "attempt.h"
 
-enum { FUZZ_SHRINK_TRIES = 500 }; /* a count and not a time: the result is the same on every machine */
+enum { FUZZ_SHRINK_TRIES = 500 }; /* a count: the result is the same on every machine that has the time */
 
-/* Shrink `f`, whose attempt ended with *outcome, a FAIL; both become those of the smallest case found.  *tries: how
- * many were tried.  0, or -1 with one line in `error`. */
+/* Shrink `f`, whose attempt ended with *outcome, a FAIL; both become those of the smallest case found until
+ * lab->over().  *tries: how many were tried.  A hang is left as it is: the candidate is not called again.  0, or -1
+ * with one line in `error`. */
 int fuzz_shrink(const struct fuzz_lab *lab, struct fuzz_case *f, struct fuzz_outcome *outcome, int *tries, char *error,
                 size_t error_size);
 

@@ -36,16 +36,23 @@ struct session {
     struct fuzz_lab lab;
     struct fuzz_ledger ledger;
     struct ttt_progress progress;
+    int hung; /* the candidate is not called again */
     char folder[256], scratch[320];
     char error[ERROR_TEXT];
 };
 
 static volatile sig_atomic_t stopped;
+static double end_of_campaign; /* by ttt_clock_seconds */
 
 static void stop(int signal)
 {
     (void)signal;
     stopped = 1;
+}
+
+static int is_over(void)
+{
+    return stopped || ttt_clock_seconds() >= end_of_campaign;
 }
 
 static int fail(struct session *s, const char *what)
@@ -136,7 +143,7 @@ static int follow_up(struct session *s, uint64_t index, const struct fuzz_findin
     if (status != 0)
         return -1;
     fuzz_case_format(&shrunk.f, text);
-    printf("  shrunk in %d tries: %s\n", shrunk.tries, text);
+    printf("  shrunk in %d tries%s: %s\n", shrunk.tries, is_over() ? ", until the time was over" : "", text);
     if (set_repeat(s, &shrunk) != 0 || fuzz_ledger_find(&s->ledger, index, found, &shrunk) != 0)
         return fail(s, "out of memory");
     print_finding(&shrunk);
@@ -157,6 +164,7 @@ static int run_index(struct session *s, uint64_t index)
         return -1;
     if (fuzz_ledger_add(&s->ledger, index, &found.f, &found.outcome) != 0)
         return fail(s, "out of memory");
+    s->hung = found.outcome.verdict == TTT_FAIL && strcmp(found.outcome.gate, "hang") == 0;
     if (found.outcome.verdict != TTT_FAIL || fuzz_ledger_knows(&s->ledger, &found.outcome))
         return 0;
     return follow_up(s, index, &found);
@@ -187,7 +195,8 @@ static int campaign(struct session *s, const char *command)
     double saved = start;
     if (fuzz_ledger_open(&s->ledger, o, command, s->error, sizeof s->error) != 0)
         return -1;
-    while (!stopped && s->ledger.next < o->cases && ttt_clock_seconds() - start < o->seconds) {
+    end_of_campaign = start + o->seconds;
+    while (!is_over() && !s->hung && s->ledger.next < o->cases) {
         char at[64];
         snprintf(at, sizeof at, "case %" PRIu64, s->ledger.next);
         ttt_progress_show(&s->progress, "%s", at);
@@ -205,9 +214,11 @@ static int campaign(struct session *s, const char *command)
     }
     ttt_progress_clear(&s->progress);
     const double seconds = ttt_clock_seconds() - start;
-    const int complete = s->ledger.next >= o->cases || (o->cases == UINT64_MAX && !stopped);
+    const int complete = s->ledger.next >= o->cases || (o->cases == UINT64_MAX && !stopped && !s->hung);
     if (fuzz_ledger_save(&s->ledger, seconds, complete, s->error, sizeof s->error) != 0)
         return -1;
+    if (s->hung)
+        printf("ended early: a candidate that hung is not called again\n");
     if (!o->quiet)
         print_summary(s, seconds);
     const json_t *report = s->ledger.report;
@@ -304,6 +315,7 @@ static int run_program(const struct fuzz_options *o, const char *command)
     s.lab.points = o->candidate.candidate ? ttt_points_declared(o->candidate.candidate) : 0;
     s.lab.result = calloc(1, sizeof *s.lab.result);
     s.lab.scratch = s.scratch;
+    s.lab.over = is_over;
     omp_set_num_threads(o->threads);
     ttt_progress_open(&s.progress, o->quiet);
     ttt_progress_case(&s.progress, 0, 1, o->candidate.spec ? o->candidate.spec : "replay");

@@ -50,7 +50,7 @@ static const char help[] =
     "\n"
     "Exit status: 0 all passed, 1 something failed, 2 bad usage or input, 77 nothing could run.\n";
 
-enum { LONGEST = 86400, MOST_HEADS = 1 << 20 }; /* seconds: a day */
+enum { MOST_HEADS = 1 << 20 };
 
 /* One bit per option, so that those which do not go together can be told. */
 enum {
@@ -177,7 +177,7 @@ static int parse_option(struct ttt_options *o, int option, const char *value, ch
     case CONTRACT:
         return parse_contract(o, value, error, error_size);
     case TIME_LIMIT:
-        if (ttt_argument_number("time-limit", value, 1, LONGEST, &number, error, error_size) != 0)
+        if (ttt_argument_number("time-limit", value, 1, TTT_PLUGIN_LONGEST, &number, error, error_size) != 0)
             return -1;
         ttt_plugin_set_limit((int)number);
         return 0;

@@ -23,7 +23,8 @@
 
 #include "candidates.h"
 
-#define TTT_PLUGIN_LIMIT 300 /* seconds that one call may take where nothing else is said */
+#define TTT_PLUGIN_LIMIT   300   /* seconds that one call may take where nothing else is said */
+#define TTT_PLUGIN_LONGEST 86400 /* the largest limit: a day */
 
 /* For all calls from now on, also those of plug-ins that are open. */
 void ttt_plugin_set_limit(int seconds);

@@ -115,6 +115,14 @@ judge 1 zeros --case "${named:-$case}"
 [ "$(grep -c '^FAIL  *cheat' out)" -eq 2 ] || complain 'a crash is not a failure of its own case alone'
 [ "$(grep -c '^PASS  *cheat' out)" -eq 2 ] || complain 'a crash of one plug-in is not its own alone'
 
+# The fuzzer ends with a candidate that hangs, and does not shrink what it cannot try.
+"$build/ttt-fuzz" --candidate ./hang.so --time-limit 1 --cases 50 --json hang.json >out 2>err
+[ $? -eq 1 ] || complain 'exit status of the fuzzer with a candidate that hangs'
+grep -q '^  hang: forward: took longer than the limit of 1 s' out || complain 'the fuzzer does not see a hang'
+grep -q '^  shrunk in 0 tries: ' out || complain 'a hang was shrunk'
+grep -q '"next": 1,' hang.json && grep -q '"complete": false' hang.json || complain 'a campaign went on after a hang'
+caught=$((caught + 1))
+
 # Device memory, with a driver that has no device.
 refused open 'it wants device memory, but there is no libcuda.so.1 here' device
 mkdir driver && compile fake_cuda driver/libcuda.so.1

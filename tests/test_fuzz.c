@@ -225,6 +225,37 @@ START_TEST(faults_are_found_shrunk_and_named)
 }
 END_TEST
 
+static int looks;
+
+static int over_at_the_third_look(void)
+{
+    return ++looks >= 3;
+}
+
+/* Shrinking ends with the time, with what it has; of a candidate that hung it does not begin. */
+START_TEST(shrinking_ends)
+{
+    struct fake fake;
+    struct bench b;
+    int tries;
+    char error[1024] = "";
+    fake_make(&fake, &ttt_candidate_ref_bf16, planted[0].fault);
+    bench_open(&b, &fake.candidate);
+    struct fuzz_case f = parse("b2h3n41c8f16d32g2 dist=strong seed=5 XV=outlier@77");
+    const struct fuzz_case whole = f;
+    struct fuzz_outcome o = attempt(&b, &f, FUZZ_SCREEN), hang = {.verdict = TTT_FAIL, .tensor = TTT_TENSOR_COUNT};
+    strcpy(hang.gate, "hang");
+    ck_assert_int_eq(fuzz_shrink(&b.lab, &f, &hang, &tries, error, sizeof error), 0);
+    ck_assert(tries == 0 && memcmp(&f, &whole, sizeof f) == 0);
+    b.lab.over = over_at_the_third_look;
+    ck_assert_int_eq(fuzz_shrink(&b.lab, &f, &o, &tries, error, sizeof error), 0);
+    ck_assert_int_ge(tries, 1);
+    ck_assert_int_le(tries, 2);
+    ck_assert_int_eq(attempt(&b, &f, FUZZ_SCREEN).verdict, TTT_FAIL);
+    bench_close(&b);
+}
+END_TEST
+
 /* What the reference shows is what it computes, in the order of the equations, and showing it changes no bit. */
 START_TEST(a_probe_sees_the_equations)
 {
@@ -366,6 +397,7 @@ int main(void)
     tcase_add_test(tc, values_are_what_they_are_called);
     tcase_add_test(tc, correct_candidates_pass);
     tcase_add_loop_test(tc, faults_are_found_shrunk_and_named, 0, sizeof planted / sizeof planted[0]);
+    tcase_add_test(tc, shrinking_ends);
     tcase_add_test(tc, a_probe_sees_the_equations);
     tcase_add_test(tc, a_correct_candidate_diverges_nowhere);
     tcase_add_test(tc, ranks_are_those_of_the_launcher);
