@@ -229,7 +229,7 @@ static int try_relations(struct attempt *a, const struct ttt_run *run)
     if (a->subject->gentle && ttt_relations_suit(&run->c) && truth_is_finite(a) &&
         ttt_relations_run(run, a->lab->candidate, r, a->error, a->error_size) != 0)
         return -1;
-    if (fuzz_poison_check(a->lab, a->subject, &a->k, a->out, &fails, a->error, a->error_size) != 0)
+    if (fuzz_poison_check(a->lab, a->open, a->subject, &a->k, a->out, &fails, a->error, a->error_size) != 0)
         return -1;
     if (fails)
         a->out->verdict = TTT_FAIL;

@@ -100,16 +100,32 @@ static int compare_tensor(const struct comparison *c, enum ttt_tensor t)
     return 0;
 }
 
-/* The candidate's passes on the cleaned inputs. */
-static int run_clean(const struct fuzz_lab *lab, const struct ttt_tensors *inputs, const struct ttt_tensors *k,
-                     struct ttt_tensors *block, char *error, size_t error_size)
+/* Checkpoints of the cleaned inputs, which a backward pass alone starts from: the reference's. */
+static int checkpoints_of(const struct fuzz_lab *lab, const struct ttt_tensors *inputs, struct ttt_tensors *block,
+                          char *error, size_t error_size)
 {
-    if (ttt_reference_block(block, inputs, k->types, lab->directions, error, error_size) != 0)
+    struct ttt_tensors contract = {.head0 = 0};
+    const int status = fuzz_block_run(&contract, inputs, ttt_candidate_contract(lab->types, lab->points),
+                                      TTT_DIRECTION_FORWARD, lab->threads, error, error_size);
+    for (enum ttt_tensor t = TTT_W1_CHECKPOINTS; t <= TTT_B2_CHECKPOINTS && status == 0; t++)
+        memcpy(block->buffer[t].data, contract.buffer[t].data,
+               (size_t)block->buffer[t].elements * ttt_dtype_size(block->buffer[t].dtype));
+    ttt_tensors_free(&contract);
+    return status;
+}
+
+/* The candidate's passes on the cleaned inputs. */
+static int run_clean(const struct fuzz_lab *lab, unsigned directions, const struct ttt_tensors *inputs,
+                     const struct ttt_tensors *k, struct ttt_tensors *block, char *error, size_t error_size)
+{
+    if (ttt_reference_block(block, inputs, k->types, directions, error, error_size) != 0)
+        return -1;
+    if (!(directions & TTT_DIRECTION_FORWARD) && checkpoints_of(lab, inputs, block, error, error_size) != 0)
         return -1;
     int status = TTT_OK;
     for (enum ttt_direction d = TTT_FORWARD; d <= TTT_BACKWARD && status == TTT_OK; d++) {
         const struct ttt_call call = {.candidate = lab->candidate, .direction = d, .threads = lab->threads};
-        if (lab->directions & 1u << d)
+        if (directions & 1u << d)
             status = (int)ttt_call_plain(&call, block);
     }
     if (status == TTT_OK)
@@ -118,25 +134,24 @@ static int run_clean(const struct fuzz_lab *lab, const struct ttt_tensors *input
     return -1;
 }
 
-int fuzz_poison_check(const struct fuzz_lab *lab, const struct fuzz_subject *subject, const struct ttt_tensors *k,
-                      struct fuzz_outcome *out, int *fails, char *error, size_t error_size)
+int fuzz_poison_check(const struct fuzz_lab *lab, unsigned directions, const struct fuzz_subject *subject,
+                      const struct ttt_tensors *k, struct fuzz_outcome *out, int *fails, char *error, size_t error_size)
 {
     const struct ttt_mlp_shape *s = &subject->c.shape;
     struct ttt_tensors inputs = {.head0 = 0}, block = {.head0 = 0};
     struct entry *entries = calloc((size_t)(s->batch * s->heads), sizeof *entries);
     *fails = 0;
-    int status = entries
-                     ? ttt_reference_block(&inputs, &subject->inputs, TTT_TYPES_F64, lab->directions, error, error_size)
-                     : -1;
+    int status =
+        entries ? ttt_reference_block(&inputs, &subject->inputs, TTT_TYPES_F64, directions, error, error_size) : -1;
     if (!entries)
         snprintf(error, error_size, "out of memory");
     for (int64_t bh = 0; bh < s->batch * s->heads && entries; bh++)
         entries[bh].row = s->seq_len;
     if (status == 0 && clean(&inputs, entries) > 0) {
         const struct comparison c = {.k = k, .clean = &block, .entries = entries, .out = out};
-        status = run_clean(lab, &inputs, k, &block, error, error_size);
+        status = run_clean(lab, directions, &inputs, k, &block, error, error_size);
         for (enum ttt_tensor t = TTT_XQW; t < TTT_TENSOR_COUNT && status == 0 && !*fails; t++)
-            *fails = fuzz_is_output(t, lab->directions) && k->buffer[t].data && compare_tensor(&c, t);
+            *fails = fuzz_is_output(t, directions) && k->buffer[t].data && compare_tensor(&c, t);
     }
     ttt_tensors_free(&inputs);
     ttt_tensors_free(&block);

@@ -186,6 +186,19 @@ START_TEST(correct_candidates_pass)
 }
 END_TEST
 
+/* The backward pass alone: what is poisoned in one head leaves the others as they are. */
+START_TEST(a_backward_pass_alone_passes)
+{
+    struct bench b;
+    bench_open(&b, &ttt_candidate_ref_bf16);
+    b.lab.directions = TTT_DIRECTION_BACKWARD;
+    const struct fuzz_case f = parse("b1h2n9c4f8d16g1 last_eta=nan@3");
+    const struct fuzz_outcome o = attempt(&b, &f, FUZZ_RELATE);
+    ck_assert_msg(o.verdict == TTT_PASS, "%s: %s", o.gate, o.detail);
+    bench_close(&b);
+}
+END_TEST
+
 /* Planted faults are found by the screen, shrunk to one head and at most two mini-batches, and named. */
 static const struct {
     const char *gate;
@@ -396,6 +409,7 @@ int main(void)
     tcase_add_test(tc, shapes_are_what_they_should_be);
     tcase_add_test(tc, values_are_what_they_are_called);
     tcase_add_test(tc, correct_candidates_pass);
+    tcase_add_test(tc, a_backward_pass_alone_passes);
     tcase_add_loop_test(tc, faults_are_found_shrunk_and_named, 0, sizeof planted / sizeof planted[0]);
     tcase_add_test(tc, shrinking_ends);
     tcase_add_test(tc, a_probe_sees_the_equations);
