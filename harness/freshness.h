@@ -6,9 +6,7 @@
 #ifndef TTT_HARNESS_FRESHNESS_H
 #define TTT_HARNESS_FRESHNESS_H
 
-#include "result.h"
-#include "tensors.h"
-#include <ttt/ttt_candidate.h>
+#include "tier0.h"
 
 struct ttt_freshness {
     struct ttt_tensors block; /* every input another one: in reverse order, and negated or halved */
@@ -25,8 +23,9 @@ int ttt_freshness_suits(const struct ttt_mlp_shape *shape);
 int ttt_freshness_open(struct ttt_freshness *other, const struct ttt_tensors *block);
 void ttt_freshness_close(struct ttt_freshness *other);
 
-/* The row `cached`, with both calls made.  An output that is one value everywhere (0, say) tells nothing. */
+/* The row `cached`, with both calls made.  An output that is one value everywhere (0, say) tells nothing, nor does one
+ * that the reference has the same values of for both inputs. */
 void ttt_freshness_compare(const struct ttt_freshness *other, const struct ttt_tensors *block,
-                           enum ttt_direction direction, struct ttt_result *result);
+                           const struct ttt_call *call, struct ttt_result *result);
 
 #endif

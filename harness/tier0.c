@@ -169,7 +169,7 @@ int ttt_call_checked(const struct ttt_call *call, struct ttt_tensors *block, str
                 status = run_again(call, block, result);
         }
         if (fresh && status == 0)
-            ttt_freshness_compare(&other, block, call->direction, result);
+            ttt_freshness_compare(&other, block, call, result);
     }
     ttt_freshness_close(&other);
     return status;
