@@ -24,10 +24,12 @@
  * size 1: eta, tanh, slope; 2 and 4: eta, exchange, tanh:
  *
  *   eta        F3 multiplies -eta gZ2 instead of gZ2: the learning rate is folded in before the rounding to bfloat16,
- *              once for F3, F4 and F5.  F3's operand is another rounding of the same size.
+ *              once for F3, F4 and F5.  F3's operand is another rounding of the same size; but it is smaller by the
+ *              learning rate, so that it loses bits below 2^-126 and is 0 below 2^-134 where gZ2 itself is not.
  *   exchange   Z2 (Z2b) is summed over the thread blocks of a cluster from partial sums (D / cluster size hidden
  *              units each) rounded to IEEE half precision: a relative error of 2^-11 and an absolute one of 2^-25 per
- *              part.  A part beyond 65504 becomes infinite.
+ *              part.  A part beyond 65504 becomes infinite: the row and what follows from it are not finite then where
+ *              the contract is.  (Clusters of 1 have no such limit.)
  *   tanh       gelu and gelu' use the hardware's tanh, whose relative error is up to 2^-11 and which is exactly +-1
  *              for large arguments.
  *   slope      gelu' waits for the gradient it multiplies in IEEE half precision.
@@ -35,13 +37,19 @@
  * and in the backward pass, which recomputes with `eta` and `tanh` as above, Z2 without `exchange`:
  *
  *   eta        A1 = -eta gZ1, A2 = -eta gZ2 are the operands of F3 and B5-B10 too.
- *   xhat       normalize(Z2) is kept in IEEE half precision between the recomputation and the chain.
+ *   xhat       normalize(Z2) is kept in IEEE half precision between the recomputation and the chain.  Where dgZ2 lies
+ *              almost along normalize(Z2) (one column that outweighs all others), so that little of it is left for dV,
+ *              dK and dZ2, an error of 2^-11 of what is taken off remains in them.
  *   gelu1      gelu'(Z1) is IEEE half precision where it multiplies gX2, dX2b and dX2.
  *   dWout      what the output of a mini-batch adds to dW1' and dW2' (B2, B3) is rounded to bfloat16.
- *   exchange   dgZ2 / -eta and dXK are summed over thread blocks from parts rounded to bfloat16.
+ *   exchange   dgZ2 / -eta and dXK are summed over thread blocks from parts rounded to bfloat16, whose range is that of
+ *              what they are sums of.
  *
  * NON-FINITE VALUES are those of the contract: a non-finite input in a mini-batch leaves earlier outputs, and every
  * other (batch, head), bitwise unchanged; gelu reaches its limits and never makes a NaN of an infinity.
+ *
+ * SUBNORMAL VALUES are values like others, of few bits: no instruction is told to flush them to 0.  Operands of
+ * products, rounded to bfloat16, end at 2^-133.
  */
 #ifndef TTT_GPU_H
 #define TTT_GPU_H

@@ -10,8 +10,12 @@ for test in refusals rooms small 'forward 1' 'accuracy 5 unit' 'backward 0' 'gra
     # shellcheck disable=SC2086 # a program and its arguments
     ./emulated-$test || exit 1
 done
-# First case of each: clusters of 2; second: of 4.  No bit may be lost in data that need no rounding.
+# No bit may be lost in data that need no rounding: four sequences in clusters of 2, two in clusters of 4.
 ../../ttt-verify --direction both --candidate ./emulated.so \
     --case 'b1h4n100c64f64d256g1 eps=0 dist=exact' --case 'b1h2n300c64f64d256g2 eps=0 dist=exact' || exit 1
+# Hard values, backwards in time (forward, the declared points have a range of their own).
+../../ttt-fuzz --direction backward --candidate ./emulated.so --cases 40 --seed 301 --save . \
+    --case 'b1h1n64c64f64d256g1 eps=1e-6' --hold shape || exit 1
+# Four sequences in clusters of 2, one in clusters of 4.
 ../../ttt-verify --direction forward --candidate ./emulated.so \
     --case 'b2h2n200c64f64d256g3 eps=1e-6 dist=unit' --case 'b1h1n328c64f64d256g2 eps=1e-8 dist=strong'
