@@ -105,9 +105,9 @@ if ! grep -q '"flat": {' "$scratch/h.json" || grep -q '"drawn": {' "$scratch/h.j
     fail 'the values were not held'
 fi
 
-# One case, and a file with outputs: as they are, and with one of them wrong.
+# One case, and a file with outputs (of a shape that is calibrated): as they are, and with one of them wrong.
 expect "$fuzz" 0 0 '^PASS' --candidate ref-bf16 --case 'b1h2n9c4f8d16g2 XV=nan@9'
-expect "$verify" 0 0 wrote --dump "$scratch/x.safetensors" --case 'b1h2n9c4f16d16g2' --candidate ref-bf16
+expect "$verify" 0 0 wrote --dump "$scratch/x.safetensors" --case 'b1h2n18c9f16d16g2' --candidate ref-bf16
 expect "$fuzz" 0 0 '^PASS' --replay "$scratch/x.safetensors"
 expect "$fuzz" 0 0 '^PASS' --replay "$scratch/x.safetensors" --candidate ref-f32
 size=$(wc -c <"$scratch/x.safetensors")
