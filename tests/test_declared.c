@@ -79,8 +79,10 @@ START_TEST(what_is_not_modelled_is_said)
     ck_assert_int_eq(row(r, "contract-backward")->verdict, TTT_SKIPPED);
     free(r);
     r = judge("b1h2n40c16f16d32g2 causal=1 seed=3", &ttt_candidate_ref_bf16, FORWARD_POINTS, TTT_DIRECTION_FORWARD);
-    ck_assert_int_eq(row(r, "contract")->verdict, TTT_SKIPPED);
-    ck_assert_ptr_nonnull(strstr(row(r, "contract")->detail, "declares bf16+eta+exchange+tanh;"));
+    const struct ttt_check *contract = row(r, "contract");
+    ck_assert_ptr_nonnull(contract);
+    ck_assert_int_eq(contract->verdict, TTT_SKIPPED);
+    ck_assert_ptr_nonnull(strstr(contract->detail, "declares bf16+eta+exchange+tanh;"));
     free(r);
     r = judge(ordinary, &ttt_candidate_ref_bf16, BACKWARD_POINTS, TTT_DIRECTION_FORWARD);
     ck_assert_int_eq(row(r, "contract")->verdict, TTT_SKIPPED);
