@@ -159,66 +159,53 @@ static TTT_DEVICE void prefetch_step(const BackwardParams &p, const Window &wind
         prefetch_l2(at.thread == 0 ? m.rstd : m.mean_ax);
 }
 
-/* What the output of a mini-batch adds to one layer, from global memory to registers. */
-struct Arriving {
-    uint4 dW[4]; /* fragments */
-    float db[2]; /* of the two hidden units; or the first, of column `thread` in the first 64 threads */
-};
-
-static TTT_DEVICE void load_fragments(uint4 (&dW)[4], const __nv_bfloat16 *fragments, const Place &at)
+/* d += a tile of fragments in global memory. */
+static TTT_DEVICE void add_fragments(float (&d)[TILE_REGISTERS], const __nv_bfloat16 *fragments, const Place &at)
 {
+    uint4 v[4];
 #pragma unroll
     for (int k = 0; k < 4; k++)
-        dW[k] = reinterpret_cast<const uint4 *>(fragments)[k * WARPGROUP + at.thread % WARPGROUP];
-}
-
-template <int CS> static TTT_DEVICE void load_first_output(Arriving &a, const Saved &m, const Place &at)
-{
-    const int tile = at.rank * ChainConfig<CS>::HIDDEN_TILES + at.warpgroup;
-    const int hidden = tile * 64 + at.warp * 16 + at.group;
-    load_fragments(a.dW, m.dW1[tile], at);
-#pragma unroll
-    for (int k = 0; k < 2; k++)
-        a.db[k] = m.db1[hidden + 8 * k];
-}
-
-template <int CS> static TTT_DEVICE void load_second_output(Arriving &a, const Saved &m, const Place &at)
-{
-    load_fragments(a.dW, m.dW2[at.rank * ChainConfig<CS>::HIDDEN_TILES + at.warpgroup], at);
-    a.db[0] = at.thread < F ? m.db2[at.thread] : 0.0f;
-}
-
-static TTT_DEVICE void add_fragments(float (&d)[TILE_REGISTERS], const uint4 (&fragments)[4])
-{
+        v[k] = reinterpret_cast<const uint4 *>(fragments)[k * WARPGROUP + at.thread % WARPGROUP];
 #pragma unroll
     for (int k = 0; k < 4; k++) {
-        const uint32_t pair[4] = {fragments[k].x, fragments[k].y, fragments[k].z, fragments[k].w};
+        const uint32_t pair[4] = {v[k].x, v[k].y, v[k].z, v[k].w};
 #pragma unroll
         for (int j = 0; j < 4; j++) {
-            const float2 v = unpack_pair(pair[j], __nv_bfloat16());
-            d[8 * k + 2 * j] += v.x;
-            d[8 * k + 2 * j + 1] += v.y;
+            const float2 x = unpack_pair(pair[j], __nv_bfloat16());
+            d[8 * k + 2 * j] += x.x;
+            d[8 * k + 2 * j + 1] += x.y;
         }
     }
 }
 
-/* The output of a mini-batch adds its share to the gradient of the state that it used: the first layer's. */
-template <int CS>
-static TTT_DEVICE void add_first_output(State &G, ChainSmem<CS> &s, const Arriving &a, const Place &at)
+/* The output of mini-batch m adds its share to the gradient of the state that it used: the first layer's. */
+template <int CS> static TTT_DEVICE void add_first_output(State &G, ChainSmem<CS> &s, const Saved &m, const Place &at)
 {
-    add_fragments(G.W1, a.dW);
-    float *g1 = s.g1 + at.warpgroup * 64 + at.warp * 16 + at.group;
+    const int tile = at.rank * ChainConfig<CS>::HIDDEN_TILES + at.warpgroup, row = at.warp * 16 + at.group;
+    const float *db1 = m.db1 + tile * 64 + row;
+    const float db[2] = {db1[0], db1[8]};
+    add_fragments(G.W1, m.dW1[tile], at);
+    float *g1 = s.g1 + at.warpgroup * 64 + row;
     if (at.quad == 0) {
-        g1[0] += a.db[0];
-        g1[8] += a.db[1];
+        g1[0] += db[0];
+        g1[8] += db[1];
     }
     __syncwarp();
 }
 
-static TTT_DEVICE void add_second_output(State &G, const Arriving &a)
+template <int CS> static TTT_DEVICE void add_second_output(State &G, const Saved &m, const Place &at)
 {
-    add_fragments(G.W2, a.dW);
-    G.b2 += a.db[0];
+    if (at.thread < F)
+        G.b2 += m.db2[at.thread];
+    add_fragments(G.W2, m.dW2[at.rank * ChainConfig<CS>::HIDDEN_TILES + at.warpgroup], at);
+}
+
+/* Whether mini-batch i is the last of its group.  The output of a mini-batch adds its share while the step after it (in
+ * time; in the chain before it) waits, before that step's own last products add theirs; but a group's last one at the
+ * beginning of its own step, as the step after it may have been in another window, and sums have one order. */
+static TTT_DEVICE bool last_of_group(const BackwardParams &p, int i)
+{
+    return i == p.mini_batches - 1 || (i + 1) % p.checkpoint_group_size == 0;
 }
 
 /* One thread starts the copies of mini-batch i, if the window has it, for the step of that parity. */
@@ -705,22 +692,22 @@ template <int CS> static TTT_DEVICE void run_first(const BackwardParams &p, Chai
     State G;
     load_gradient<CS>(G, p, window, here());
     put_g1(s, G, here());
-    Arriving arriving;
-    load_first_output<CS>(arriving, window.saved[window.end - 1 - window.first], here());
+    prefetch_step<CS>(p, window, window.end - 2, here());
     for (int i = window.end - 1; i >= window.first; i--) {
         const int n = window.end - 1 - i;
         uint32_t slope[16];
         float bent[TILE_REGISTERS];
-        add_first_output(G, s, arriving, here());
+        if (last_of_group(p, i))
+            add_first_output(G, s, window.saved[i - window.first], here());
         mbarrier_wait(&s.full[n % 2], n / 2 % 2);
         open_step(s, slope, bent, G, n, p.heads < 1, here());
         proxy_fence();
         bar_arrive(BARRIER_DB, 2 * cfg::THREADS);
         fetch_step(p, s, window, i - 1, 1 - n % 2, here());
-        prefetch_step<CS>(p, window, i - 1, here());
+        prefetch_step<CS>(p, window, i - 2, here());
+        if (i % p.checkpoint_group_size != 0)
+            add_first_output(G, s, window.saved[i - 1 - window.first], here());
         update_first(s, G, slope, bent, n, here());
-        /* The next step's; there is none after the last, but values that stay would take registers all along. */
-        load_first_output<CS>(arriving, window.saved[max(i - 1 - window.first, 0)], here());
     }
     get_g1(G, s, here());
     write_first_layer<CS>(p.gradient, G, here().sequence, here());
@@ -744,13 +731,12 @@ template <int CS> static TTT_DEVICE void run_second(const BackwardParams &p, Cha
     const Window window = window_of(p, here().sequence);
     State G;
     load_gradient<CS>(G, p, window, here());
-    Arriving arriving;
-    load_second_output<CS>(arriving, window.saved[window.end - 1 - window.first], here());
     float wda[8];
     for (int i = window.end - 1; i >= window.first; i--) {
         const int n = window.end - 1 - i;
         const Saved &m = window.saved[i - window.first];
-        add_second_output(G, arriving);
+        if (last_of_group(p, i))
+            add_second_output<CS>(G, m, here());
         put_second(s, G, here());
         proxy_fence();
         bar_arrive(BARRIER_G2, 2 * cfg::THREADS);
@@ -761,8 +747,9 @@ template <int CS> static TTT_DEVICE void run_second(const BackwardParams &p, Cha
         if (n > 0)
             finish_dXK(p, s, wda, i + 1, n - 1, here());
         inner_row(p, s, wda, row, i, n, here());
+        if (i % p.checkpoint_group_size != 0)
+            add_second_output<CS>(G, window.saved[i - 1 - window.first], here());
         update_second(s, G, n, window.end - window.first, here());
-        load_second_output<CS>(arriving, window.saved[max(i - 1 - window.first, 0)], here());
         if (i % p.checkpoint_group_size == 0)
             flush_norm(p, s, &m, min(p.checkpoint_group_size, p.mini_batches - i), here());
     }
