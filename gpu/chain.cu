@@ -69,11 +69,12 @@ template <int CS> struct ChainConfig {
 enum ChainBarrier {
     BARRIER_SIDE_READY = 2, /* + parity of the step: the side arrives when its results are written, the first waits */
     BARRIER_SIDE_FREE = 4,  /* + parity: the second arrives when neither needs them any more, the side waits */
-    BARRIER_DB = 6,         /* the first arrives when X2, A1, G1 and dB are written, the second waits */
+    BARRIER_DB = 6,         /* the first arrives when A1, G1 and dB are written, the second waits */
     BARRIER_G2 = 7,         /* the second arrives when G2 is written, the first waits */
     BARRIER_DZ1 = 8,        /* the first arrives when dZ1 is written, the second waits */
     BARRIER_FREE = 9,       /* the second arrives when it needs X2, A1, G1, dB and dZ1 no more, the first waits */
-    BARRIER_G1 = 10         /* + warpgroup of the first: what it wrote for its own product */
+    BARRIER_X2 = 10,        /* the first arrives when X2 is written, the second waits */
+    BARRIER_G1 = 11         /* + warpgroup of the first: what it wrote for its own product */
 };
 
 /* What the side hands over beside tiles, in the order of fragments: gelu' in half precision, Bx gelu''. */
@@ -480,6 +481,7 @@ static TTT_DEVICE void open_step(ChainSmem<CS> &s, uint32_t (&slope)[16], float 
         wait_for_tiles<CS>(n);
         store_tile(s.G1 + tile, packed, at);
         bar_sync(BARRIER_SIDE_READY + now, cfg::THREADS + WARPGROUP);
+        bar_arrive(BARRIER_X2, 2 * cfg::THREADS);
         get_curves(slope, bent, s.curves[now], at);
     } else {
         float Z1[TILE_REGISTERS];
@@ -496,6 +498,8 @@ static TTT_DEVICE void open_step(ChainSmem<CS> &s, uint32_t (&slope)[16], float 
         settle(Z1);
         settle(bent);
         make_curves(slope, bent, Z1, s.X2[0] + tile, s.A1[0] + tile, again, at);
+        proxy_fence();
+        bar_arrive(BARRIER_X2, 2 * cfg::THREADS);
         bias_U(U, s, at);
         wgmma_fence();
         multiply<K_ALONG, K_ALONG, 4>(U, s.G1 + tile, s.K[now], true);
@@ -541,15 +545,20 @@ template <int CS> static TTT_DEVICE void run_side(const BackwardParams &p, Chain
     }
 }
 
-/* This rank's part of -t, to the rows' ranks; behind it, dB^T A2 of G2. */
+/* This rank's part of -t, to the rows' ranks; behind it, dB^T A2 of G2.  X2 is there before dB. */
 template <int CS> static TTT_DEVICE void send_t(ChainSmem<CS> &s, State &G, int n, const Place &at)
 {
     using cfg = ChainConfig<CS>;
     const int columns = at.warpgroup * cfg::COLUMNS;
     float t[cfg::REGISTERS];
+    bar_sync(BARRIER_X2, 2 * cfg::THREADS);
     wgmma_fence();
-    multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(t, s.dB, s.W2[n % 2] + columns, false);
-    multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(t, s.X2[n % cfg::COPIES], s.G2 + columns, true);
+    multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(t, s.X2[n % cfg::COPIES], s.G2 + columns, false);
+    wgmma_commit();
+    mbarrier_wait(&s.full[n % 2], n / 2 % 2);
+    bar_sync(BARRIER_DB, 2 * cfg::THREADS);
+    wgmma_fence();
+    multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(t, s.dB, s.W2[n % 2] + columns, true);
     wgmma_commit();
     multiply<K_ALONG, K_DOWN, 4>(G.W2, s.dB + at.warpgroup * TILE, s.A2[n % 2], true);
     wgmma_commit();
@@ -741,8 +750,6 @@ template <int CS> static TTT_DEVICE void run_second(const BackwardParams &p, Cha
         proxy_fence();
         bar_arrive(BARRIER_G2, 2 * cfg::THREADS);
         const RowInput row = load_row<CS>(p, m, i, here());
-        mbarrier_wait(&s.full[n % 2], n / 2 % 2);
-        bar_sync(BARRIER_DB, 2 * cfg::THREADS);
         send_t(s, G, n, here());
         if (n > 0)
             finish_dXK(p, s, wda, i + 1, n - 1, here());
