@@ -23,9 +23,13 @@ static constexpr int64_t MAX_WINDOW = 65535; /* groups: blockIdx.y */
 /* Groups that a window may have in all, if the caller leaves it to us: eight for each multiprocessor. */
 static constexpr int64_t WINDOW_BLOCKS = 8 * 132;
 
-/* What a mini-batch takes in a block of replay, over what it takes in the chain: on one H200 2.25 (clusters of 2), with
- * room for error, as one block too many is a whole wave.  It decides only how windows are cut: no bit depends on it. */
-static constexpr double REPLAY_OVER_CHAIN = 2.4;
+/* What a mini-batch takes in a block of replay, over what it takes in the chain: predicted, not measured (NOTES.md:
+ * 26,000 cycles over 5700 and 8600), as one block too many is a whole wave.  It decides only how windows are cut: no
+ * bit depends on it. */
+static double replay_over_chain(int cluster_size)
+{
+    return cluster_size == 4 ? 4.5 : 3.1;
+}
 
 static int64_t ceil_div(int64_t a, int64_t b)
 {
@@ -377,7 +381,7 @@ static int next_window(const BackwardParams &p, int left, int before, int cluste
 {
     const int64_t sequences = (int64_t)p.batch * p.heads;
     const int64_t idle = std::max(multiprocessors - sequences * cluster_size, (int64_t)0);
-    const int64_t beside = idle * (int64_t)(before / REPLAY_OVER_CHAIN);
+    const int64_t beside = idle * (int64_t)(before / replay_over_chain(cluster_size));
     int best = 1;
     double best_share = 0;
     for (int groups = std::min(left, p.window_groups); groups > 0; groups--) {
