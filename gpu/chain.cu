@@ -136,7 +136,7 @@ static TTT_DEVICE Window window_of(const BackwardParams &p, int sequence)
     return window;
 }
 
-/* Brings to the L2 what threads will read of mini-batch i themselves. */
+/* Brings to the L2 what is saved of mini-batch i for its step: this rank's tiles, its share of what all ranks read. */
 template <int CS>
 static TTT_DEVICE void prefetch_step(const BackwardParams &p, const Window &window, int i, const Place &at)
 {
@@ -147,15 +147,17 @@ static TTT_DEVICE void prefetch_step(const BackwardParams &p, const Window &wind
         return;
     const Saved &m = window.saved[i - window.first];
     const int line = at.thread % FRAGMENT_LINES;
-    const __nv_bfloat16 *fragments =
-        at.thread < FRAGMENT_LINES ? m.dW1[at.rank * cfg::HIDDEN_TILES] : m.dW2[at.rank * cfg::HIDDEN_TILES];
-    prefetch_l2(fragments + line * (LINE / 2));
+    const int tile = at.rank * cfg::HIDDEN_TILES;
+    prefetch_l2((at.thread < FRAGMENT_LINES ? m.dW1[tile] : m.dW2[tile]) + line * (LINE / 2));
+    prefetch_l2((at.thread < FRAGMENT_LINES ? m.W1[tile] : m.W2[tile]) + line * (LINE / 2));
     const int row = at.rank * cfg::ROWS + at.thread % cfg::ROWS;
     const int64_t token = (int64_t)i * C + row;
-    if (at.thread < cfg::ROWS)
+    if (at.thread < cfg::ROWS) {
         prefetch_l2(m.xhat[row]);
-    else if (at.thread < 2 * cfg::ROWS && token < p.seq_len)
+        prefetch_l2(m.A2 + row * F);
+    } else if (at.thread < 2 * cfg::ROWS && token < p.seq_len) {
         prefetch_l2(p.V + (at.sequence * p.seq_len + token) * F);
+    }
     if (at.thread % cfg::ROWS == 0 && at.thread < 2 * cfg::ROWS)
         prefetch_l2(at.thread == 0 ? m.rstd : m.mean_ax);
 }
