@@ -236,7 +236,6 @@ static int choose_cluster_size(const ttt_mlp_shape *s, const ttt_gpu_options *op
 static bool fill_params(ForwardParams &p, const ttt_mlp_shape *s, const ttt_mlp_forward_args *a, int cluster_size)
 {
     const int64_t sequences = s->batch * s->heads;
-    p.queries = static_cast<const __nv_bfloat16 *>(a->XQ);
     p.last_eta = static_cast<const __nv_bfloat16 *>(a->last_eta);
     p.ttt_norm_weight = static_cast<const float *>(a->ttt_norm_weight);
     p.ttt_norm_bias = static_cast<const float *>(a->ttt_norm_bias);
