@@ -63,13 +63,11 @@ static double threshold_of_class(const struct ttt_calibration_cell *cells, int s
     return most;
 }
 
-int ttt_calibration_covers(enum ttt_types types, const struct ttt_mlp_shape *shape)
+int ttt_calibration_covers(const struct ttt_mlp_shape *shape)
 {
     const int64_t F = shape->head_dim, D = shape->hidden_dim;
     const int narrow = ttt_class_of(shape) == TTT_CLASS_NARROW;
     const int64_t rows = shape->seq_len < shape->mini_batch_size ? shape->seq_len : shape->mini_batch_size;
-    if (types == TTT_TYPES_F32 && ttt_shape_mini_batches(shape) > 32)
-        return 0;
     return F >= 3 && F <= 128 && D >= F && D <= (narrow ? 48 : 512) && rows >= (narrow ? 4 : 9) &&
            rows <= (F < TTT_GROUP_LEAST ? 20 : 64);
 }
@@ -89,7 +87,7 @@ static double threshold_among(const struct ttt_calibration *table, int by_types,
 double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_types types, const struct ttt_case *c,
                                  int any_distribution, enum ttt_tensor t, int gate, int64_t elements)
 {
-    const int by_types = types == TTT_TYPES_BF16, covered = ttt_calibration_covers(types, &c->shape);
+    const int by_types = types == TTT_TYPES_BF16, covered = ttt_calibration_covers(&c->shape);
     const int distribution =
         any_distribution || !covered || c->distribution >= TTT_DIST_COUNT ? -1 : (int)c->distribution;
     const int size = covered ? ttt_class_of(&c->shape) : -1;

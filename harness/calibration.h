@@ -44,20 +44,16 @@ uint64_t ttt_calibration_checksum(const struct ttt_calibration *table);
 /* 0, or -1 with one line in `error` when a table is stale or was edited. */
 int ttt_calibration_check(const struct ttt_calibration *table, char *error, size_t error_size);
 
-/* Do the shapes that the readings were made on (ttt-calibrate.c) say what correct kernels of such types read on this
- * one?  They have
+/* Do the shapes that the readings were made on (ttt-calibrate.c) say what correct kernels read on this one?  They have
  *
  *   3 <= F <= 128, F <= D <= 512 (F < 16: 48)
  *   9 to 64 rows in a mini-batch (F < 16: 4), of F < 64 at most 20
- *   at most 32 mini-batches where the types are float
  *
  * Rows of fewer than TTT_GROUP_LEAST elements are pooled with all others of their mini-batch, however differently they
  * are conditioned, and how far the worst of them is above the mean depends on how many they are.  Fewer hidden units
  * than columns make whole errors common to a row of W2; sums over few rows scatter more; a layer norm over two elements
- * is a sign, over one 0, and what is left of an output is one rounded bias.
- * Float rounds the state itself at each update, which bfloat16's replicas do not say: there the states read more the
- * longer the sequence is.  Replicas of bfloat16 grow as its kernels do. */
-int ttt_calibration_covers(enum ttt_types types, const struct ttt_mlp_shape *shape);
+ * is a sign, over one 0, and what is left of an output is one rounded bias. */
+int ttt_calibration_covers(const struct ttt_mlp_shape *shape);
 
 /* The threshold for a gate of a tensor of a case over a group of `elements`; NaN (which nothing passes) where no
  * correct run has had a reading.  Of G3 at least the margin times what independent errors have.  `any_distribution`:
