@@ -10,6 +10,7 @@
 #include "fuzz/shard.h"
 #include "fuzz/shrink.h"
 #include "fuzz/stages.h"
+#include "harness/contract.h"
 #include "harness/flops.h"
 #include "run.h"
 #include <math.h>
@@ -204,6 +205,115 @@ START_TEST(what_is_the_same_need_not_be_kept)
         ck_assert_msg(o.verdict != TTT_FAIL, "%s: %s: %s", cases[i], o.gate, o.detail);
     }
     bench_close(&b);
+}
+END_TEST
+
+/* Points that leave nothing to be judged: with `eta` the operand of F3 is eta gZ2, which ends at 2^-133.  Gradients
+ * below the normal range are lost to it, and all that is in b1 then are they. */
+static const char out_of_range[] = "b1h2n40c16f32d64g2 eps=1e-6 dist=model seed=3 ttt_norm_weight=denormal";
+static const char ordinary[] = "b1h2n40c16f32d64g2 eps=1e-6 dist=model seed=3";
+
+static const struct ttt_candidate *honest(void)
+{
+    return ttt_candidate_contract(TTT_TYPES_BF16, 1U << TTT_POINT_ETA);
+}
+
+/* W2_last is half as large again. */
+static enum ttt_status wrong_forward(void *self, const struct ttt_mlp_shape *shape,
+                                     const struct ttt_mlp_forward_args *args, const struct ttt_candidate_call *call)
+{
+    const enum ttt_status status = honest()->forward(self, shape, args, call);
+    float *W2 = args->W2_last;
+    for (int64_t i = 0; i < shape->batch * shape->heads * shape->hidden_dim * shape->head_dim; i++)
+        W2[i] *= 1.5F;
+    return status;
+}
+
+static void bench_open_declared(struct bench *b, const struct ttt_candidate *candidate)
+{
+    bench_open(b, candidate);
+    b->lab.directions = TTT_DIRECTION_FORWARD;
+    b->lab.points = 1U << TTT_POINT_ETA;
+}
+
+/* A row that has failed. */
+static int row_failed(const struct bench *b, const char *name)
+{
+    const struct ttt_result *r = b->lab.result;
+    int failed = 0;
+    for (int i = 0; i < r->check_count; i++)
+        failed |= strcmp(r->checks[i].name, name) == 0 && r->checks[i].verdict == TTT_FAIL;
+    return failed;
+}
+
+/* Hard values may be out of the range of what rounds at a declared point, and where nobody calibrated, a little more
+ * rounding may be too much: that is neither a pass nor a fault. */
+START_TEST(hard_values_may_leave_the_range_of_a_point)
+{
+    static const char of_two[] = "b2h1n46c8f2d128g7 eps=1e-6 dist=unit seed=281508027";
+    struct bench b;
+    struct fuzz_case f = parse(out_of_range);
+    bench_open_declared(&b, honest());
+    struct fuzz_outcome o = attempt(&b, &f, FUZZ_JUDGE);
+    ck_assert(row_failed(&b, "contract"));
+    ck_assert_msg(o.verdict == TTT_ILL_CONDITIONED, "%s: %s", o.gate, o.detail);
+    f = parse(of_two);
+    b.lab.points |= 1U << TTT_POINT_EXCHANGE | 1U << TTT_POINT_TANH;
+    b.lab.candidate = ttt_candidate_contract(TTT_TYPES_BF16, b.lab.points);
+    o = attempt(&b, &f, FUZZ_JUDGE);
+    ck_assert_msg(o.verdict != TTT_FAIL, "%s: %s", o.gate, o.detail);
+    bench_close(&b);
+}
+END_TEST
+
+/* Were the very same data as drawn, the points would be a fault: there nothing may be hidden by them. */
+START_TEST(ordinary_values_may_not)
+{
+    struct bench b;
+    struct fuzz_subject drawn, subject;
+    struct fuzz_outcome o;
+    char error[1024] = "", path[64] = "/tmp/test-fuzz-XXXXXX";
+    const struct fuzz_case f = parse(out_of_range);
+    close(mkstemp(path));
+    bench_open_declared(&b, honest());
+    ck_assert_int_eq(fuzz_subject_make(&drawn, &f, error, sizeof error), 0);
+    ck_assert_int_eq(ttt_safetensors_write(path, &drawn.inputs, FUZZ_INPUTS, error, sizeof error), 0);
+    struct ttt_safetensors *file = ttt_safetensors_open(path, error, sizeof error);
+    ck_assert_msg(file && fuzz_subject_load(&subject, file, error, sizeof error) == 0, "%s", error);
+    for (subject.plain = 0; subject.plain <= 1; subject.plain++) {
+        ck_assert_int_eq(fuzz_attempt(&b.lab, &subject, FUZZ_JUDGE, &o, error, sizeof error), 0);
+        ck_assert_int_eq(o.verdict, subject.plain ? TTT_FAIL : TTT_ILL_CONDITIONED);
+        ck_assert_str_eq(o.gate, subject.plain ? "contract" : "");
+    }
+    fuzz_subject_free(&drawn);
+    fuzz_subject_free(&subject);
+    ttt_safetensors_close(file);
+    unlink(path);
+    bench_close(&b);
+}
+END_TEST
+
+/* A fault is found beside the points, on ordinary values and on those that are out of range; there in what can still be
+ * judged. */
+START_TEST(a_fault_is_found_out_of_range_too)
+{
+    static const char *const cases[] = {ordinary, out_of_range};
+    struct ttt_candidate wrong = *honest();
+    wrong.forward = wrong_forward;
+    for (int hard = 0; hard < 2; hard++) {
+        struct bench b;
+        const struct fuzz_case f = parse(cases[hard]);
+        bench_open_declared(&b, honest());
+        if (!hard)
+            ck_assert_int_eq(attempt(&b, &f, FUZZ_JUDGE).verdict, TTT_PASS);
+        b.lab.candidate = &wrong;
+        const struct fuzz_outcome o = attempt(&b, &f, FUZZ_JUDGE);
+        ck_assert_int_eq(row_failed(&b, "contract"), hard);
+        ck_assert_int_eq(o.verdict, TTT_FAIL);
+        ck_assert_int_eq(o.tensor, TTT_W2_LAST);
+        ck_assert_msg(o.gate[0] == 'G', "%s", o.gate);
+        bench_close(&b);
+    }
 }
 END_TEST
 
@@ -435,6 +545,9 @@ int main(void)
     tcase_add_test(tc, values_are_what_they_are_called);
     tcase_add_test(tc, correct_candidates_pass);
     tcase_add_test(tc, what_is_the_same_need_not_be_kept);
+    tcase_add_test(tc, hard_values_may_leave_the_range_of_a_point);
+    tcase_add_test(tc, ordinary_values_may_not);
+    tcase_add_test(tc, a_fault_is_found_out_of_range_too);
     tcase_add_test(tc, a_backward_pass_alone_passes);
     tcase_add_loop_test(tc, faults_are_found_shrunk_and_named, 0, sizeof planted / sizeof planted[0]);
     tcase_add_test(tc, shrinking_ends);
