@@ -28,6 +28,95 @@ static void R(masked_pull_back)(const struct step *s, int64_t j0, int64_t j1, co
     (CblasTrans, CblasNoTrans, j1 - j0, n, seen, -1, s->c.Eq + j0 * c + j0, c, dZq + j0 * n, n, 1, dG + j0 * n, n);
 }
 
+#if ROUNDS
+/* The stages below, again with the points beyond the contract that the pass has. */
+
+/* With `eta` in.gX2 has the learning rate, and so what is made of it; gZ2q gets it, too. */
+static void R(declared_recall)(const struct step *s, int64_t r0, int64_t n)
+{
+    const int64_t F = s->F, D = s->D, d = r0 * D;
+    if (POINT(s, TANH) || POINT(s, GELU1))
+        R(gelu_declared_recall)
+    (s->points, s->rounding, n * D, s->in.Z1 + d, s->in.gX2 + d, s->X2 + d, s->X2q + d, s->gZ1 + d, s->gZ1q + d,
+     s->slope + d, s->bend + d);
+    for (int64_t i = r0 * F; POINT(s, ETA) && i < (r0 + n) * F; i++)
+        s->gZ2q[i] = Q(s->rounding, s->eta[i / F] * s->in.gZ2[i]);
+}
+
+/* `dWout`: what the output adds is summed in dS alone, for hidden units [d0, d0 + n), and rounded then. */
+static void R(declared_begin_output)(const struct step *s, int64_t d0, int64_t n)
+{
+    const int64_t F = s->F, D = s->D;
+    for (int64_t f = 0; POINT(s, DWOUT) && f < F; f++) {
+        memcpy(s->dSq.W1 + f * D + d0, s->dS.W1 + f * D + d0, (size_t)n * sizeof(real));
+        memset(s->dS.W1 + f * D + d0, 0, (size_t)n * sizeof(real));
+    }
+    if (POINT(s, DWOUT)) {
+        memcpy(s->dSq.W2 + d0 * F, s->dS.W2 + d0 * F, (size_t)(n * F) * sizeof(real));
+        memset(s->dS.W2 + d0 * F, 0, (size_t)(n * F) * sizeof(real));
+    }
+}
+
+static void R(declared_end_output)(const struct step *s, int64_t d0, int64_t n)
+{
+    const int64_t F = s->F, D = s->D;
+    for (int64_t f = 0; POINT(s, DWOUT) && f < F; f++)
+        for (int64_t i = f * D + d0; i < f * D + d0 + n; i++)
+            s->dS.W1[i] = s->dSq.W1[i] + Q(s->rounding, s->dS.W1[i]);
+    for (int64_t i = d0 * F; POINT(s, DWOUT) && i < (d0 + n) * F; i++)
+        s->dS.W2[i] = s->dSq.W2[i] + Q(s->rounding, s->dS.W2[i]);
+}
+
+/* `exchange`: out [n, F] += -eta A op(G) + B op(W) with A, B [n, D], from partial sums over equal shares of the hidden
+ * units, each rounded.  Z2 is free by now. */
+static void R(declared_exchange_back)(const struct step *s, int64_t r0, int64_t n, CBLAS_TRANSPOSE op, const real *eta,
+                                      const real *A, const real *G, const real *B, const real *W, real *out)
+{
+    const int64_t F = s->F, D = s->D, ld = op == CblasTrans ? D : F, next = op == CblasTrans ? 1 : F;
+    real *part = s->Z2 + r0 * F;
+    for (int p = 0; p < s->gradient_parts; p++) {
+        const int64_t k0 = D * p / s->gradient_parts, k = D * (p + 1) / s->gradient_parts - k0;
+        R(matmul)(CblasNoTrans, op, n, F, k, -1, A + r0 * D + k0, D, G + k0 * next, ld, 0, part, F);
+        for (int64_t i = 0; i < n * F; i++)
+            part[i] *= eta[i / F];
+        R(matmul)(CblasNoTrans, op, n, F, k, 1, B + r0 * D + k0, D, W + k0 * next, ld, 1, part, F);
+        for (int64_t i = 0; i < n * F; i++)
+            out[r0 * F + i] += Q(s->rounding, part[i]);
+    }
+}
+
+/* dgZ2 of rows [r0, r0 + n), complete: with `eta` the gradient of eta gZ2, from which it and deta follow, with `xhat`
+ * in norm_backward. */
+static void R(declared_dgZ2)(const struct step *s, int64_t r0, int64_t n, const real *eta)
+{
+    const int64_t F = s->F;
+    for (int64_t i = 0; s->gradient_parts && i < n * F; i++)
+        s->dgZ2[r0 * F + i] = -eta[i / F] * s->dS.b2[i % F];
+    R(declared_exchange_back)(s, r0, n, CblasNoTrans, eta, s->X2q, s->dSq.W2, s->Uq, s->Sq.W2, s->dgZ2);
+    for (int64_t r = r0; POINT(s, ETA) && !POINT(s, XHAT) && r < r0 + n; r++) {
+        s->deta[r] = 0;
+        for (int64_t i = r * F; i < (r + 1) * F; i++) {
+            s->deta[r] += s->in.gZ2[i] * s->dgZ2[i];
+            s->dgZ2[i] *= s->eta[r];
+        }
+    }
+}
+
+/* dK of the same rows, complete; dgZ1 holds dZ1q. */
+static void R(declared_dK)(const struct step *s, int64_t r0, int64_t n, const real *eta)
+{
+    for (int64_t i = r0 * s->F; s->gradient_parts && i < (r0 + n) * s->F; i++)
+        s->dK[i] = -s->dV[i];
+    R(declared_exchange_back)(s, r0, n, CblasTrans, eta, s->gZ1q, s->dSq.W1, s->dgZ1, s->Sq.W1, s->dK);
+}
+#endif
+
+/* eta as it enters the pull-back of the update, for rows from r0 on: not at all, where its operands have it. */
+static const real *R(pull_back_eta)(const struct step *s, int64_t r0)
+{
+    return (POINT(s, ETA) ? s->ones : s->causal ? s->eta_update : s->eta) + r0;
+}
+
 /* X2, gZ1 and the derivatives of gelu again, from what the forward step left. */
 static void R(recall_rows)(const struct step *s, int part)
 {
@@ -41,6 +130,9 @@ static void R(recall_rows)(const struct step *s, int part)
     R(operand)(s->rounding, n * F, s->in.gZ2 + f, s->gZ2q + f);
     if (s->causal)
         R(clear_poison)(s, r0, r1);
+#if ROUNDS
+    R(declared_recall)(s, r0, n);
+#endif
 }
 
 /* From grad_L_XQW to dZ2b, dZ1b and grad_L_XQ, for the rows of a part. */
@@ -84,8 +176,14 @@ static void R(output_gradient_slice)(const struct step *s, int part)
 {
     const int64_t F = s->F, D = s->D, c = s->rows;
     const int64_t d0 = R(cut)(D, part, s->parts), d1 = R(cut)(D, part + 1, s->parts), n = d1 - d0;
+#if ROUNDS
+    R(declared_begin_output)(s, d0, n);
+#endif
     R(matmul)(CblasTrans, CblasNoTrans, n, F, c, 1, s->X2bq + d0, D, s->dZ2bq, F, 1, s->dS.W2 + d0 * F, F); /* B2 */
     R(matmul)(CblasTrans, CblasNoTrans, F, n, c, 1, s->Q, F, s->dX2b + d0, D, 1, s->dS.W1 + d0, D);         /* B3 */
+#if ROUNDS
+    R(declared_end_output)(s, d0, n);
+#endif
     for (int p = 0; p < s->parts; p++)
         R(add)(n, 1, s->sum1b + p * D + d0, s->dS.b1 + d0);
     for (int p = 0; p < s->parts && part == 0; p++)
@@ -107,7 +205,7 @@ static void R(carry_slice)(const struct step *s, int part)
 static void R(update_backward)(const struct step *s, int64_t r0, int64_t r1)
 {
     const int64_t F = s->F, D = s->D, n = r1 - r0, f = r0 * F, d = r0 * D;
-    const real *eta = (s->causal ? s->eta_update : s->eta) + r0;
+    const real *eta = R(pull_back_eta)(s, r0);
 
     R(matmul)(CblasNoTrans, CblasNoTrans, n, D, F, 1, s->K + f, F, s->dSq.W1, D, 0, s->dgZ1 + d, D); /* B5 */
     R(pull_back_rows)(n, D, eta, s->dS.b1, s->dgZ1 + d);
@@ -148,6 +246,24 @@ static void R(masked_inputs_backward)(const struct step *s, int part, int64_t j0
     s->dlast[part] = dlast;
 }
 
+/* dZ2, dV and the norm's gradients, for rows [r0, r1) of a part. */
+static void R(norm_backward)(const struct step *s, int part, int64_t r0, int64_t r1)
+{
+    const int64_t F = s->F, f = r0 * F;
+#if ROUNDS
+    const int eta = POINT(s, ETA) != 0;
+    for (int64_t r = r0; POINT(s, XHAT) && r < r1; r++)
+        R(norm_declared_row)
+    (s->rounding, F, s->dgZ2 + r * F, s->in.xhat + r * F, s->in.rstd[r], eta ? s->eta[r] : 1, s->w, s->b, s->K + r * F,
+     s->V + r * F, s->dZ2 + r * F, s->dV + r * F, s->dw + part * F, s->db + part * F, eta ? s->deta + r : NULL);
+    if (POINT(s, XHAT))
+        return;
+#endif
+    R(norm_l2_grad_backward_rows)
+    (r1 - r0, F, s->dgZ2 + f, s->in.gZ2 + f, s->in.xhat + f, s->in.rstd + r0, s->w, s->b, s->K + f, s->V + f,
+     s->scratch + part * 2 * F, s->dZ2 + f, s->dV + f, s->dw + part * F, s->db + part * F);
+}
+
 /* From the gradient of the updated state to grad_L_XK, grad_L_XV and grad_L_last_eta, for the rows of a part. */
 static void R(inner_backward)(const struct step *s, int part)
 {
@@ -163,15 +279,19 @@ static void R(inner_backward)(const struct step *s, int part)
         R(masked_inputs_backward)(s, part, r0, r1);
     R(operand_multiply)(s->rounding, n * D, s->dgZ1 + d, s->slope + d, s->Uq + d);
     R(matmul)(CblasNoTrans, CblasNoTrans, n, F, D, 1, s->Uq + d, D, s->Sq.W2, F, 1, s->dgZ2 + f, F); /* B7 */
-    R(norm_l2_grad_backward_rows)
-    (n, F, s->dgZ2 + f, s->in.gZ2 + f, s->in.xhat + f, s->in.rstd + r0, s->w, s->b, s->K + f, s->V + f,
-     s->scratch + part * 2 * F, s->dZ2 + f, s->dV + f, s->dw + part * F, s->db + part * F);
+#if ROUNDS
+    R(declared_dgZ2)(s, r0, n, R(pull_back_eta)(s, r0));
+#endif
+    R(norm_backward)(s, part, r0, r1);
     R(add)(n * F, -1, s->dV + f, s->dK + f);
     R(operand_rows)(s->rounding, n, F, s->dZ2 + f, s->dZ2q + f, sum2);
     R(matmul)(CblasNoTrans, CblasTrans, n, D, F, 1, s->dZ2q + f, F, s->Sq.W2, F, 1, s->dX2 + d, D); /* B11 */
     R(operand_dZ1_rows)
     (s->rounding, n, D, s->bend + d, s->dX2 + d, s->slope + d, s->dgZ1 + d, sum1); /* dgZ1 holds dZ1q now */
     R(matmul)(CblasNoTrans, CblasTrans, n, F, D, 1, s->dgZ1 + d, D, s->Sq.W1, D, 1, s->dK + f, F); /* B12 */
+#if ROUNDS
+    R(declared_dK)(s, r0, n, R(pull_back_eta)(s, r0));
+#endif
     R(store)(s, s->dXK, F, r0, r1, s->dK);
     R(store)(s, s->dXV, F, r0, r1, s->dV);
     R(store)(s, s->dlast_eta, 1, r0, r1, s->deta);
@@ -373,7 +493,10 @@ static void R(sum_gradients)(const struct pass *p)
     }
 }
 
-static const struct kind R(backward) = {1, R(lay_out_backward), R(backward_head)};
+static const struct kind R(backward) = {1,
+                                        TTT_REF_POINT_ETA | TTT_REF_POINT_EXCHANGE | TTT_REF_POINT_TANH |
+                                            TTT_REF_POINT_XHAT | TTT_REF_POINT_GELU1 | TTT_REF_POINT_DWOUT,
+                                        R(lay_out_backward), R(backward_head)};
 
 enum ttt_status R(ttt_ref_mlp_backward_workspace)(const struct ttt_mlp_shape *shape,
                                                   const struct ttt_ref_options *options, size_t *bytes)

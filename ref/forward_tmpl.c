@@ -25,13 +25,13 @@ static void R(load_update)(const struct step *s, int64_t r0, int64_t r1)
  * after the update. */
 static void R(declared_gelu)(const struct step *s, int64_t n, const real *Z, const real *b, real *X2q, real *slope)
 {
-    if (POINT(s, TANH) || POINT(s, SLOPE))
+    if (POINT(s, TANH) || POINT(s, SLOPE) || POINT(s, GELU1))
         R(gelu_declared_rows)(s->points, s->rounding, n, s->D, Z, b, X2q, slope);
 }
 
 static void R(declared_exchange)(const struct step *s, int64_t r0, int64_t n, const real *X2q, const real *W2q, real *Z)
 {
-    if (POINT(s, EXCHANGE))
+    if (s->exchange_parts)
         R(matmul_exchanged)(s->rounding, s->exchange_parts, n, s->F, s->D, X2q, W2q, Z, s->A2q + r0 * s->F);
 }
 
@@ -127,7 +127,8 @@ static void R(output_rows)(const struct step *s, int64_t r0, int64_t r1)
     else
         R(gelu_rows)(s->rounding, n, D, s->Z1b + d, S->b1, s->X2bq + d);
 #if ROUNDS
-    R(declared_gelu)(s, n, s->Z1b + d, S->b1, s->X2bq + d, NULL);
+    R(declared_gelu)
+    (s, n, s->Z1b + d, s->slope_b ? NULL : S->b1, s->X2bq + d, s->slope_b ? s->slope_b + d : NULL);
 #endif
     R(matmul)(CblasNoTrans, CblasNoTrans, n, F, D, 1, s->X2bq + d, D, Sq->W2, F, 0, s->Z2b + f, F); /* F7 */
 #if ROUNDS
@@ -213,7 +214,9 @@ static void R(forward_head)(const struct pass *p, struct work *w, int64_t bh, in
     }
 }
 
-static const struct kind R(forward) = {0, R(lay_out_forward), R(forward_head)};
+static const struct kind R(forward) = {
+    0, TTT_REF_POINT_ETA | TTT_REF_POINT_EXCHANGE | TTT_REF_POINT_TANH | TTT_REF_POINT_SLOPE, R(lay_out_forward),
+    R(forward_head)};
 
 enum ttt_status R(ttt_ref_mlp_forward_workspace)(const struct ttt_mlp_shape *shape,
                                                  const struct ttt_ref_options *options, size_t *bytes)

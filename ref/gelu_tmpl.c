@@ -67,20 +67,29 @@ TTT_REF_CLONES static void R(gelu_slope_rows)(uint32_t rounding, int64_t rows, i
 }
 
 #if ROUNDS
-/* The same with those of the points `tanh` and `slope` that are among `points`: z = Z + b (b NULL: Z has its bias),
- * X2q = Q(gelu(z)) and, unless it is NULL, slope = gelu'(z). */
+/* gelu and its derivatives with those of the points `tanh`, `slope` and `gelu1` that are among `points`. */
+static struct gelu R(gelu_declared)(unsigned points, uint32_t rounding, real z)
+{
+    const real root = R_(0.79788456080286535588), cubic = R_(0.044715); /* c and k of gelu */
+    const real x = R(gelu_reach)(z), t = tanhf(root * x * (1 + cubic * x * x));
+    const real T = points & TTT_REF_POINT_TANH ? ttt_round_eleven(rounding, t) : t, s = (1 + T) / 2;
+    const real u1 = root * (1 + 3 * cubic * x * x), s1 = 2 * (s - s * s) * u1;
+    const real first = s + x * s1, second = 2 * s1 + x * (12 * root * cubic * x * (s - s * s) - 2 * u1 * s1 * T);
+    return (struct gelu){(z < x ? x : z) * s,
+                         points & (TTT_REF_POINT_SLOPE | TTT_REF_POINT_GELU1) ? ttt_round_half(rounding, first) : first,
+                         second};
+}
+
+/* gelu_slope_rows with these points: z = Z + b (b NULL: Z has its bias), X2q = Q(gelu(z)) and, unless it is NULL,
+ * slope = gelu'(z). */
 static void R(gelu_declared_rows)(unsigned points, uint32_t rounding, int64_t rows, int64_t D, const real *restrict Z,
                                   const real *restrict b, real *restrict X2q, real *restrict slope)
 {
-    const real root = R_(0.79788456080286535588), cubic = R_(0.044715); /* c and k of gelu */
     for (int64_t i = 0; i < rows * D; i++) {
-        const real z = b ? Z[i] + b[i % D] : Z[i], x = R(gelu_reach)(z), t = tanhf(root * x * (1 + cubic * x * x));
-        const real s = (1 + (points & TTT_REF_POINT_TANH ? ttt_round_eleven(rounding, t) : t)) / 2;
-        X2q[i] = Q(rounding, (z < x ? x : z) * s);
-        if (!slope)
-            continue;
-        const real first = s + 2 * x * (s - s * s) * root * (1 + 3 * cubic * x * x);
-        slope[i] = points & TTT_REF_POINT_SLOPE ? ttt_round_half(rounding, first) : first;
+        const struct gelu declared = R(gelu_declared)(points, rounding, b ? Z[i] + b[i % D] : Z[i]);
+        X2q[i] = Q(rounding, declared.value);
+        if (slope)
+            slope[i] = declared.first;
     }
 }
 #endif
@@ -105,3 +114,21 @@ TTT_REF_CLONES static void R(gelu_recall)(uint32_t rounding, int64_t rows, int64
         R(operand)(rounding, D, gZ1 + r * D, gZ1q + r * D);
     }
 }
+
+#if ROUNDS
+/* gelu_recall with these points. */
+static void R(gelu_declared_recall)(unsigned points, uint32_t rounding, int64_t n, const real *restrict Z1,
+                                    const real *restrict gX2, real *restrict X2, real *restrict X2q, real *restrict gZ1,
+                                    real *restrict gZ1q, real *restrict slope, real *restrict bend)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const struct gelu declared = R(gelu_declared)(points, rounding, Z1[i]);
+        X2[i] = declared.value;
+        X2q[i] = Q(rounding, declared.value);
+        gZ1[i] = gX2[i] * declared.first;
+        gZ1q[i] = Q(rounding, gZ1[i]);
+        slope[i] = declared.first;
+        bend[i] = gX2[i] * declared.second;
+    }
+}
+#endif

@@ -173,3 +173,47 @@ TTT_REF_CLONES static void R(norm_output_backward_rows)(int64_t rows, int64_t F,
     for (int64_t r = 0; r < rows; r++)
         R(norm_output_backward)(F, Z2b + r * F, b2, w, dO + r * F, eps, scratch, scratch + F, dZ2b + r * F, dw, db);
 }
+
+#if ROUNDS
+/* norm_l2_grad_backward with the point `xhat`: in the place of xhat is its half precision, but not in the means over a
+ * row that do not depend on t.  t = dL/d(gZ2 / eta), and deta, unless it is NULL, dL/deta.  With p = gZ2 / rstd and
+ * q = t - mean(t) - xhat mean(t xhat), both of that xhat:
+ *
+ *   dZ2 = eta rstd^2 ((w^2 - s) q - p mean(t xhat) - mean(w^2 q) - xhat (mean(w^2 q xhat) + mean(t p)))
+ *   da = eta rstd q;   dT = -w da;   dw += da (e + w xhat);   db += w da;   deta = F rstd mean(t p) */
+static void R(norm_declared_row)(uint32_t rounding, int64_t F, const real *t, real *restrict xhat, real rstd, real eta,
+                                 const real *w, const real *b, const real *K, const real *V, real *restrict dZ2,
+                                 real *restrict dT, real *restrict dw, real *restrict db, real *deta)
+{
+    const real scale = 1 / (real)F;
+    real ma = 0, s = 0, ww = 0, wwx = 0, wwxx = 0, m0 = 0, m1 = 0, m2 = 0, m3 = 0, m4 = 0;
+    for (int64_t f = 0; f < F; f++) {
+        const real a = w[f] * (w[f] * xhat[f] + b[f] - (V[f] - K[f])), v = w[f] * w[f];
+        ma += scale * a;
+        s += scale * a * xhat[f];
+        ww += scale * v;
+        wwx += scale * v * xhat[f];
+        wwxx += scale * v * xhat[f] * xhat[f];
+    }
+    for (int64_t f = 0; f < F; f++) {
+        xhat[f] = ttt_round_half(rounding, xhat[f]);
+        dT[f] = w[f] * xhat[f] + b[f] - (V[f] - K[f]); /* e, and p */
+        dZ2[f] = w[f] * dT[f] - ma - s * xhat[f];
+        m0 += scale * t[f];
+        m1 += scale * t[f] * xhat[f];
+        m2 += scale * t[f] * dZ2[f];
+        m3 += scale * t[f] * w[f] * w[f];
+        m4 += scale * t[f] * w[f] * w[f] * xhat[f];
+    }
+    const real alpha = m3 - ww * m0 - wwx * m1, beta = m4 - wwx * m0 - wwxx * m1 + m2;
+    for (int64_t f = 0; f < F; f++) {
+        const real q = t[f] - m0 - m1 * xhat[f], da = eta * rstd * q;
+        dZ2[f] = eta * rstd * ((w[f] * w[f] - s) * q - m1 * dZ2[f] - alpha - beta * xhat[f]) * rstd;
+        dw[f] += da * (dT[f] + w[f] * xhat[f]);
+        db[f] += w[f] * da;
+        dT[f] = -w[f] * da;
+    }
+    if (deta)
+        *deta = (real)F * rstd * m2;
+}
+#endif

@@ -9,6 +9,7 @@ struct pass;
 /* Forward or backward. */
 struct kind {
     int backward;
+    unsigned points; /* of enum ttt_ref_point that it may have */
     void (*lay_out)(struct ttt_ref_arena *a, const struct ttt_mlp_shape *p, struct work *w);
     void (*head)(const struct pass *p, struct work *w, int64_t bh, int member);
 };
@@ -134,7 +135,8 @@ static struct step R(step_of_head)(const struct pass *p, const struct work *w, i
     s.rounding = p->rounding;
     s.ones = p->shared.ones;
     s.points = p->points;
-    s.exchange_parts = p->exchange_parts;
+    s.exchange_parts = p->kind->backward ? 0 : p->exchange_parts;
+    s.gradient_parts = p->kind->backward ? p->exchange_parts : 0;
     s.probe = p->probe;
     s.probe_context = p->probe_context;
     s.bh = bh;
@@ -151,7 +153,7 @@ static struct shared R(lay_out)(struct ttt_ref_arena *a, const struct ttt_mlp_sh
         kind->lay_out(a, p, w);
     }
     const int64_t rows = R(smaller)(p->mini_batch_size, p->seq_len), heads = p->batch * p->heads;
-    if (p->causal || (ROUNDS && !kind->backward)) /* for token_eta; for the point `eta` */
+    if (p->causal || ROUNDS) /* for token_eta; for the point `eta` */
         shared.ones = R(take)(a, rows, 1);
     if (kind->backward) {
         shared.dweight = R(take)(a, heads, p->head_dim);
@@ -176,7 +178,7 @@ static enum ttt_status R(workspace)(const struct ttt_mlp_shape *shape, const str
     const enum ttt_status status = ttt_ref_check_shape(shape, options, R(sizes)(options));
     if (status)
         return status;
-    if (kind->backward && options && options->points)
+    if (options && options->points & ~kind->points)
         return TTT_ERROR_UNSUPPORTED;
     struct ttt_ref_arena a = {.base = NULL};
     R(lay_out)(&a, shape, ttt_ref_teams(shape, ttt_ref_threads(options)), kind);

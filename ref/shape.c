@@ -168,13 +168,12 @@ static enum ttt_status check_operands(struct operands *o, const void *workspace,
 /* Whether an option is out of range, or not for these types or this form. */
 static int unsupported(const struct ttt_mlp_shape *s, const struct ttt_ref_options *o, struct ttt_ref_sizes z)
 {
-    const unsigned points = TTT_REF_POINT_ETA | TTT_REF_POINT_EXCHANGE | TTT_REF_POINT_TANH | TTT_REF_POINT_SLOPE;
     const int rounds = z.token_in != z.state;
     if (o->threads < 0 || o->threads > TTT_REF_MAX_THREADS || o->exact_outputs < 0 || o->exact_outputs > 1)
         return 1;
     if (!rounds && (o->exact_outputs || o->stochastic_seed || o->points))
         return 1;
-    if (o->points & ~points || (o->points && s->causal))
+    if (o->points && s->causal)
         return 1;
     return o->points & TTT_REF_POINT_EXCHANGE ? o->exchange_parts < 1 || o->exchange_parts > s->hidden_dim
                                               : o->exchange_parts != 0;

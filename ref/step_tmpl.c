@@ -59,8 +59,8 @@ struct step {
     void *XQW, *dXQ, *dXK, *dXV, *dlast_eta;  /* outputs of this mini-batch, where the pass has them */
     int exact_outputs;                        /* ROUNDS: outputs are `real`, not `token` */
     uint32_t rounding;                        /* ROUNDS: 0 to nearest, else the seed of a stochastic rounding */
-    unsigned points;                          /* ROUNDS: enum ttt_ref_point; forward, non-causal */
-    int exchange_parts;                       /* with TTT_REF_POINT_EXCHANGE */
+    unsigned points;                          /* ROUNDS: enum ttt_ref_point; non-causal */
+    int exchange_parts, gradient_parts;       /* with TTT_REF_POINT_EXCHANGE forward, backward; else 0 */
     const real *ones;                         /* [rows], where a pass has shared ones */
     real *eta_masked;      /* [rows] causal form: eta as it enters E; NaN for rows cleared by clear_poison */
     const real *token_eta; /* [rows] causal form */

@@ -18,7 +18,7 @@ struct shared {
     struct work *works;
     real *dweight, *dbias; /* backward: [B H, F] per head, summed over the batch at the end */
     real *dtoken_eta;      /* backward, causal: [B H, rows] */
-    real *ones;            /* causal: [rows], for an absent token_eta */
+    real *ones;            /* [rows]; causal, for an absent token_eta, and ROUNDS, for the point `eta` */
 };
 
 static real *R(take)(struct ttt_ref_arena *a, int64_t rows, int64_t width)

@@ -12,7 +12,8 @@
  *
  * Every function here
  *   - is thread-safe, prints nothing, never exits, reads no environment of its own;
- *   - gives bitwise the same results for every number of threads and, in both directions, for every G;
+ *   - gives bitwise the same results for every number of threads and, in both directions, for every G (with rounding
+ *     points beyond the contract where those that the backward pass recomputes with were the forward pass's);
  *   - returns a status before anything is written: on error no output and no workspace byte is touched;
  *   - runs the products of OpenBLAS single-threaded under its own OpenMP threads.  While a call is in flight the
  *     process-wide number of OpenBLAS threads is 1 (put back after the last concurrent call).
@@ -31,14 +32,22 @@ extern "C" {
 #endif
 
 /* Rounding points beyond the precision contract that a kernel may declare, by the names in its declaration, so that it
- * can be compared with the contract that it means.  Those that round to 11 significant bits do so like the operands:
- * to nearest, or at random with an exact mean. */
+ * can be compared with the contract that it means.  All round like the operands: to nearest, or at random with an exact
+ * mean.  The backward pass has those of its own, and recomputes with `eta`, `tanh` and `gelu1` where it has them. */
 enum ttt_ref_point {
-    TTT_REF_POINT_ETA = 1,      /* `eta`: F3 multiplies eta gZ2, rounded as for F5, and eta enters nowhere else */
-    TTT_REF_POINT_EXCHANGE = 2, /* `exchange`: F2 and F7 are summed from `exchange_parts` partial sums, each of an equal
-                                   share of the hidden units, rounded to IEEE half precision */
-    TTT_REF_POINT_TANH = 4,     /* `tanh`: the tanh of gelu and gelu' is rounded to 11 significant bits */
-    TTT_REF_POINT_SLOPE = 8     /* `slope`: gelu' is rounded to IEEE half precision */
+    TTT_REF_POINT_ETA = 1,      /* `eta`, forward: F3 multiplies eta gZ2, rounded as for F5, and eta enters nowhere
+                                   else; backward also B5-B10: their operands are eta gZ1, eta gZ2 and gradients of
+                                   these, and dlast_eta is gZ2 times the gradient of eta gZ2 */
+    TTT_REF_POINT_EXCHANGE = 2, /* `exchange`, forward: F2 and F7 are summed from `exchange_parts` partial sums, each of
+                                   an equal share of the hidden units, rounded to IEEE half precision; backward: so are
+                                   B6 with B7, and B8 with B12, from parts rounded to bfloat16 */
+    TTT_REF_POINT_TANH = 4,     /* `tanh`, both: that of gelu, gelu' and gelu'' is rounded to 11 significant bits */
+    TTT_REF_POINT_SLOPE = 8,    /* `slope`, forward: gelu' is rounded to IEEE half precision */
+    TTT_REF_POINT_XHAT = 16,    /* `xhat`, backward: normalize(Z2) is rounded to IEEE half precision where the second
+                                   derivative of the inner loss is made of it, but for means over a row that no gradient
+                                   has a part in */
+    TTT_REF_POINT_GELU1 = 32,   /* `gelu1`, backward: gelu' is rounded to IEEE half precision */
+    TTT_REF_POINT_DWOUT = 64    /* `dWout`, backward: B2 and B3 are rounded to bfloat16 before they are added */
 };
 
 struct ttt_ref_options {
@@ -48,10 +57,10 @@ struct ttt_ref_options {
     uint64_t stochastic_seed; /* _bf16 only: 0 = operands round to nearest; else up or down at random with an exact
                                  mean, a function of the seed and the value alone.  Such replicas of the contract show
                                  how large an error its rounding points must make on given data */
-    unsigned points;          /* _bf16 only, forward and non-causal: any of enum ttt_ref_point, 0 = the contract */
-    int exchange_parts;       /* with TTT_REF_POINT_EXCHANGE, 1 .. hidden_dim; else 0 */
-    ttt_mlp_probe_fn *probe;  /* NULL, or called with every stage of the pass, in the order of the computation; the pass
-                                 then runs on one thread */
+    unsigned points;         /* _bf16 only, non-causal: any of enum ttt_ref_point that the pass has; 0 = the contract */
+    int exchange_parts;      /* with TTT_REF_POINT_EXCHANGE, 1 .. hidden_dim; else 0 */
+    ttt_mlp_probe_fn *probe; /* NULL, or called with every stage of the pass, in the order of the computation; the pass
+                                then runs on one thread */
     void *probe_context;
 };
 
