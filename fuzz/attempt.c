@@ -80,7 +80,7 @@ static void fail(struct attempt *a, const char *gate, enum ttt_tensor t, const c
     snprintf(a->out->detail, sizeof a->out->detail, "%s", detail);
 }
 
-/* The first failed check of the result; NULL: none.  *out_of_range: the row `contract` has failed.  Declared points
+/* The first failed check of the result; NULL: none.  *out_of_range: a row `contract` has failed.  Declared points
  * that leave nothing to be judged are a fault where the gates are calibrated; hard values may be out of the range of
  * what rounds there, as was declared, and a layer norm over two elements jumps with any rounding. */
 static const struct ttt_check *failed_check(const struct attempt *a, int *out_of_range)
@@ -88,7 +88,9 @@ static const struct ttt_check *failed_check(const struct attempt *a, int *out_of
     const struct ttt_result *r = a->lab->result;
     *out_of_range = 0;
     for (int i = 0; i < r->check_count; i++) {
-        const int is_range = !fuzz_is_calibrated(a->subject) && strcmp(r->checks[i].name, "contract") == 0;
+        const int is_contract =
+            strcmp(r->checks[i].name, "contract") == 0 || strcmp(r->checks[i].name, "contract-backward") == 0;
+        const int is_range = is_contract && !fuzz_is_calibrated(a->subject);
         if (r->checks[i].verdict == TTT_FAIL && !is_range)
             return &r->checks[i];
         *out_of_range |= r->checks[i].verdict == TTT_FAIL;
@@ -131,7 +133,8 @@ static void fail_finite(struct attempt *a, enum ttt_tensor t, const struct ttt_r
 {
     char place[TTT_DETAIL_TEXT], reference[TTT_POINTS_TEXT], detail[2 * TTT_DETAIL_TEXT];
     ttt_tensor_place(t, &a->subject->c.shape, range->first, place);
-    ttt_contract_reference(a->lab->types, ttt_points_modelled(a->lab->points, &a->subject->c.shape), reference);
+    ttt_contract_reference(
+        a->lab->types, ttt_points_modelled(a->lab->points, &a->subject->c.shape, ttt_output_direction(t)), reference);
     snprintf(detail, sizeof detail, "%s %s is %g, that of %s is %g", ttt_tensor_info[t].name, place, range->k,
              reference, range->r);
     fail(a, "finite", t, detail);
@@ -143,7 +146,8 @@ static int settle_finite(struct attempt *a)
     const struct ttt_range_question question = {.truth = &a->truth,
                                                 .k = &a->k,
                                                 .directions = a->open,
-                                                .points = ttt_points_modelled(a->lab->points, &a->subject->c.shape),
+                                                .points =
+                                                    ttt_points_modelled(a->lab->points, &a->subject->c.shape, a->open),
                                                 .threads = a->lab->threads};
     struct ttt_range range[TTT_TENSOR_COUNT] = {{.wrong = 0}};
     if (ttt_range_count(&question, range, a->error, a->error_size) != 0)

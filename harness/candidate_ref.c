@@ -37,11 +37,12 @@ static unsigned points_of(const struct reference *r, const struct ttt_mlp_shape 
     static const struct {
         enum ttt_point point;
         enum ttt_ref_point ref;
-    } words[] = {{TTT_POINT_ETA, TTT_REF_POINT_ETA},
-                 {TTT_POINT_EXCHANGE, TTT_REF_POINT_EXCHANGE},
-                 {TTT_POINT_TANH, TTT_REF_POINT_TANH},
-                 {TTT_POINT_SLOPE, TTT_REF_POINT_SLOPE}};
-    const unsigned modelled = direction == TTT_FORWARD ? ttt_points_modelled(r->points, shape) : 0;
+    } words[] = {{TTT_POINT_ETA, TTT_REF_POINT_ETA},    {TTT_POINT_EXCHANGE, TTT_REF_POINT_EXCHANGE},
+                 {TTT_POINT_TANH, TTT_REF_POINT_TANH},  {TTT_POINT_SLOPE, TTT_REF_POINT_SLOPE},
+                 {TTT_POINT_XHAT, TTT_REF_POINT_XHAT},  {TTT_POINT_GELU1, TTT_REF_POINT_GELU1},
+                 {TTT_POINT_DWOUT, TTT_REF_POINT_DWOUT}};
+    /* A shape that is missing is for the reference to refuse. */
+    const unsigned modelled = shape ? ttt_points_modelled(r->points, shape, 1u << direction) : 0;
     unsigned points = 0;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (modelled & 1u << words[i].point)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "contract.h"
+#include "result.h"
 #include "text.h"
 #include <stdio.h>
 #include <string.h>
@@ -62,11 +63,15 @@ unsigned ttt_points_declared(const struct ttt_candidate *candidate)
     return ttt_points_parse(candidate->rounding_points, &points, error, sizeof error) == 0 ? points : 0;
 }
 
-unsigned ttt_points_modelled(unsigned points, const struct ttt_mlp_shape *shape)
+unsigned ttt_points_modelled(unsigned points, const struct ttt_mlp_shape *shape, unsigned directions)
 {
-    return shape->causal ? 0
-                         : points & (1u << TTT_POINT_ETA | 1u << TTT_POINT_EXCHANGE | 1u << TTT_POINT_TANH |
-                                     1u << TTT_POINT_SLOPE);
+    const unsigned both = 1u << TTT_POINT_ETA | 1u << TTT_POINT_EXCHANGE | 1u << TTT_POINT_TANH;
+    unsigned has = 0;
+    if (directions & TTT_DIRECTION_FORWARD)
+        has |= both | 1u << TTT_POINT_SLOPE;
+    if (directions & TTT_DIRECTION_BACKWARD)
+        has |= both | 1u << TTT_POINT_XHAT | 1u << TTT_POINT_GELU1 | 1u << TTT_POINT_DWOUT;
+    return shape->causal ? 0 : points & has;
 }
 
 void ttt_points_format(unsigned points, char text[TTT_POINTS_TEXT])

@@ -10,8 +10,9 @@
  *
  * Such a kernel is judged by the contract with those points: the replicas have them (sigma), and so does the reference
  * whose range decides what is finite.  The thresholds, and whether data can be judged at all, stay those of the
- * contract; what the points cost is a row of the result.  The reference models the forward pass, non-causal: elsewhere
- * the contract is the plain one, and a row says so.
+ * contract; what the points cost is a row of the result, for each pass.  The reference has no points in the causal
+ * form, and in each pass those of that pass: where it has none of a declaration, the contract is the plain one, and a
+ * row says so.
  */
 #ifndef TTT_HARNESS_CONTRACT_H
 #define TTT_HARNESS_CONTRACT_H
@@ -40,8 +41,8 @@ int ttt_contract_parse(const char *text, unsigned *points, char *error, size_t e
 /* Those of a candidate, whose declaration was understood when it was opened. */
 unsigned ttt_points_declared(const struct ttt_candidate *candidate);
 
-/* Those of them that the reference's forward pass has on such a shape (its backward pass has none). */
-unsigned ttt_points_modelled(unsigned points, const struct ttt_mlp_shape *shape);
+/* Those of them that the reference has on such a shape in one of these directions (bit mask TTT_DIRECTION_*). */
+unsigned ttt_points_modelled(unsigned points, const struct ttt_mlp_shape *shape, unsigned directions);
 
 /* Bytes that hold any set of points as text, also with the name of the contract or of a reference before it. */
 enum { TTT_POINTS_TEXT = 64 };

@@ -9,6 +9,11 @@
 const char *const ttt_verdict_name[TTT_VERDICT_COUNT] = {"PASS", "FAIL", "SKIPPED", "ILL-CONDITIONED", "VACUOUS"};
 const char *const ttt_direction_name[TTT_DIRECTION_BOTH + 1] = {"none", "forward", "backward", "both"};
 
+unsigned ttt_output_direction(enum ttt_tensor output)
+{
+    return ttt_tensor_info[output].role == TTT_ROLE_BACKWARD_OUTPUT ? TTT_DIRECTION_BACKWARD : TTT_DIRECTION_FORWARD;
+}
+
 struct ttt_check *ttt_result_check(struct ttt_result *r, const char *name)
 {
     for (int i = 0; i < r->check_count; i++)

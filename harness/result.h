@@ -27,6 +27,9 @@ extern const char *const ttt_verdict_name[TTT_VERDICT_COUNT]; /* "PASS" ... */
 #define TTT_DIRECTION_BOTH     (TTT_DIRECTION_FORWARD | TTT_DIRECTION_BACKWARD)
 extern const char *const ttt_direction_name[TTT_DIRECTION_BOTH + 1]; /* "forward", "backward", "both" */
 
+/* That of the pass which an output is of. */
+unsigned ttt_output_direction(enum ttt_tensor output);
+
 #define TTT_DETAIL_TEXT 256
 
 /* One number of one tensor against its bound. */

@@ -289,7 +289,7 @@ struct ttt_contender ttt_contender_of(const struct ttt_candidate *candidate)
 static void lane_open(struct stage *s, struct lane *lane, const struct ttt_contender *contender, struct ttt_result *r)
 {
     const struct ttt_run *run = s->run;
-    const unsigned modelled = ttt_points_modelled(contender->points, &run->c.shape);
+    const unsigned modelled = ttt_points_modelled(contender->points, &run->c.shape, run->directions);
     r->c = run->c;
     r->candidate = contender->candidate ? contender->candidate->name : "file";
     r->types = contender->types;
@@ -353,40 +353,50 @@ static void write_tensor(const struct stage *s, const struct lane *lane, enum tt
     }
 }
 
-/* What the declared points cost, and where they are not modelled. */
-static void note_contract(const struct lane *lane)
+/* The tensor that the points of one pass cost most, beside the contract without them; NULL: none can be judged. */
+static const struct ttt_tensor_result *costs_most(const struct lane *lane, unsigned direction, double *ratio)
+{
+    const struct ttt_result *r = lane->result;
+    const struct ttt_tensor_result *worst = NULL;
+    *ratio = 0;
+    for (int i = 0; i < r->tensor_count; i++) {
+        const struct ttt_tensor_result *t = &r->tensors[i];
+        const double more = t->contract_cost == 0 ? 1 : t->cost / t->contract_cost;
+        if (ttt_output_direction(t->tensor) != direction || t->skipped[0] || t->ill_conditioned || more <= *ratio)
+            continue;
+        *ratio = more;
+        worst = t;
+    }
+    return worst;
+}
+
+/* What the declared points cost in one pass, or that they are not modelled there. */
+static void note_contract(const struct lane *lane, unsigned direction)
 {
     struct ttt_result *r = lane->result;
-    const struct ttt_tensor_result *worst = NULL;
-    double most = 0;
+    const char *row = direction == TTT_DIRECTION_FORWARD ? "contract" : "contract-backward";
+    const unsigned modelled = ttt_points_modelled(r->points, &r->c.shape, direction);
     char points[TTT_POINTS_TEXT];
-    ttt_points_format(r->points, points);
-    if (r->points && lane->open & TTT_DIRECTION_BACKWARD)
-        ttt_result_note(r, "contract-backward", TTT_SKIPPED,
-                        "declares bf16+%s; the replicas of the backward pass do not have these points, sigma is bf16's",
-                        points);
-    if (r->points && lane->open & TTT_DIRECTION_FORWARD && !lane->declared.points)
-        ttt_result_note(r, "contract", TTT_SKIPPED,
-                        "declares bf16+%s; the forward pass is not modelled with them on this case, sigma is bf16's",
-                        points);
-    for (int i = 0; i < r->tensor_count && lane->declared.points; i++) {
+    double ratio;
+    if (!r->points || !(lane->open & direction))
+        return;
+    ttt_points_format(modelled ? modelled : r->points, points);
+    if (!modelled)
+        ttt_result_note(r, row, TTT_SKIPPED,
+                        "declares bf16+%s; the %s pass is not modelled with them on this case, sigma is bf16's", points,
+                        ttt_direction_name[direction]);
+    for (int i = 0; i < r->tensor_count && modelled; i++) {
         const struct ttt_tensor_result *t = &r->tensors[i];
-        const double ratio = t->contract_cost == 0 ? 1 : t->cost / t->contract_cost;
-        if (t->skipped[0] || t->ill_conditioned)
-            continue;
-        if (ttt_judge_ill_conditioned(&lane->declared.judge, t->tensor))
-            ttt_result_note(r, "contract", TTT_FAIL,
+        if (ttt_output_direction(t->tensor) == direction && !t->skipped[0] && !t->ill_conditioned &&
+            ttt_judge_ill_conditioned(&lane->declared.judge, t->tensor))
+            ttt_result_note(r, row, TTT_FAIL,
                             "%s can be judged, but not by bf16+%s: its replicas disagree by more than half of it",
                             ttt_tensor_info[t->tensor].name, points);
-        if (!(ratio <= most)) {
-            most = ratio;
-            worst = t;
-        }
     }
+    const struct ttt_tensor_result *worst = modelled ? costs_most(lane, direction, &ratio) : NULL;
     if (worst)
-        ttt_result_note(r, "contract", TTT_PASS,
-                        "bf16+%s costs at most %.3g times what bf16 does: %.2e, not %.2e, of %s", points, most,
-                        worst->cost, worst->contract_cost, ttt_tensor_info[worst->tensor].name);
+        ttt_result_note(r, row, TTT_PASS, "bf16+%s costs at most %.3g times what bf16 does: %.2e, not %.2e, of %s",
+                        points, ratio, worst->cost, worst->contract_cost, ttt_tensor_info[worst->tensor].name);
 }
 
 static void note_calibration(struct ttt_result *r)
@@ -456,7 +466,8 @@ static int stage_finish(struct stage *s)
         for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
             if (ttt_tensor_present(t, &r->c) && output_roles(r->directions) & 1u << ttt_tensor_info[t].role)
                 write_tensor(s, lane, t, &r->tensors[r->tensor_count++]);
-        note_contract(lane);
+        note_contract(lane, TTT_DIRECTION_FORWARD);
+        note_contract(lane, TTT_DIRECTION_BACKWARD);
         note_range(lane);
         note_calibration(r);
         r->verdict = ttt_verdict_result(r);

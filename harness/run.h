@@ -10,11 +10,11 @@
  * where that did not run, those of the reference forward pass, rounded to its state type.  The replicas are
  * treated as the candidates are.
  *
- * A candidate that declares rounding points is judged by replicas that have them, too; two rows say what comes of it:
+ * A candidate that declares rounding points is judged by replicas that have them, too; two rows say what comes of it,
+ * one for each pass (SKIPPED where the replicas have none of the points there):
  *
- *   contract            what the points cost beside the contract without them, forward; FAIL where a tensor that the
- *                       contract can judge can be judged with them no more (they may widen sigma, not that)
- *   contract-backward   they are declared, but the replicas of the backward pass do not have them
+ *   contract, contract-backward   what the points cost beside the contract without them; FAIL where a tensor that the
+ *                                 contract can judge can be judged with them no more (they may widen sigma, not that)
  *
  * and one where some output is not finite:
  *

@@ -19,7 +19,8 @@ static void describe_finite(const struct ttt_result *r, const struct ttt_tensor_
     const int is_double = r->types == TTT_TYPES_F64;
     char place[TTT_DETAIL_TEXT], reference[TTT_POINTS_TEXT] = "truth";
     if (!is_double)
-        ttt_contract_reference(r->types, ttt_points_modelled(r->points, &r->c.shape), reference);
+        ttt_contract_reference(r->types, ttt_points_modelled(r->points, &r->c.shape, ttt_output_direction(t->tensor)),
+                               reference);
     ttt_tensor_place(t->tensor, &r->c.shape, is_double ? m->worst : t->range.first, place);
     snprintf(line, TTT_TABLE_LINE, "%s: %" PRId64 " of %" PRId64 " %s; first at %s: %g, %s %g",
              ttt_tensor_info[t->tensor].name, is_double ? m->mismatched : t->range.wrong, m->elements,

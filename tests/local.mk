@@ -158,7 +158,7 @@ check_PROGRAMS += \
 	tests/test_verdict
 tests_test_calibration_SOURCES = tests/test_calibration.c tests/run.h
 tests_test_contract_SOURCES = tests/test_contract.c tests/run.h
-tests_test_declared_SOURCES = tests/test_declared.c tests/run.h
+tests_test_declared_SOURCES = tests/test_declared.c tests/coarse.c tests/coarse.h tests/run.h
 tests_test_diagnosis_SOURCES = tests/test_diagnosis.c tests/run.h
 tests_test_gates_SOURCES = tests/test_gates.c tests/run.h
 tests_test_groups_SOURCES = tests/test_groups.c tests/run.h
@@ -190,7 +190,8 @@ tests_test_exact_SOURCES = tests/test_exact.c tests/fakes.c tests/fakes.h $(ref_
 
 # Misuse, and the fuzzer.
 check_PROGRAMS += tests/test_fuzz tests/test_hostile
-tests_test_fuzz_SOURCES = tests/test_fuzz.c tests/fakes.c tests/fakes.h tests/run.h
+tests_test_fuzz_SOURCES = \
+	tests/test_fuzz.c tests/coarse.c tests/coarse.h tests/fakes.c tests/fakes.h tests/run.h
 tests_test_fuzz_LDADD = fuzz/libttt_fuzz.la $(LDADD)
 tests_test_hostile_SOURCES = tests/test_hostile.c tests/run.h
 

@@ -2,7 +2,7 @@
  *
  * A plug-in as anybody could write one: it hands every call to the bfloat16 reference.  With the argument "scale" its
  * grad_L_XK of the second head is 1.2 times too large, with "forward" it has no backward pass, with "epsilons" its
- * forward pass has ln_eps 1e-6 and its backward pass 1e-8, whatever the shape says.  With "points" its forward pass has
+ * forward pass has ln_eps 1e-6 and its backward pass 1e-8, whatever the shape says.  With "points" its passes have
  * rounding points beyond the contract (not in the causal form), and it declares them; with "undeclared" it does not;
  * with "boasting" it declares them and has none.
  */
@@ -25,7 +25,7 @@ static enum ttt_status supports(void *self, const struct ttt_mlp_shape *shape, e
     return forward_only ? TTT_ERROR_UNSUPPORTED : ttt_ref_mlp_backward_workspace_bf16(shape, &options, &bytes);
 }
 
-static struct ttt_ref_options forward_options(const struct ttt_mlp_shape *shape, int threads)
+static struct ttt_ref_options options_of(const struct ttt_mlp_shape *shape, int threads)
 {
     struct ttt_ref_options options = {.threads = threads};
     if (points && !shape->causal) {
@@ -43,7 +43,7 @@ static void *reserve(size_t bytes)
 static enum ttt_status forward(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
                                const struct ttt_candidate_call *call)
 {
-    const struct ttt_ref_options options = forward_options(shape, call->threads);
+    const struct ttt_ref_options options = options_of(shape, call->threads);
     struct ttt_mlp_shape other = *shape;
     size_t bytes;
     (void)self;
@@ -73,7 +73,7 @@ static void scale_element(uint16_t *element)
 static enum ttt_status backward(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_backward_args *args,
                                 const struct ttt_candidate_call *call)
 {
-    const struct ttt_ref_options options = {.threads = call->threads};
+    const struct ttt_ref_options options = options_of(shape, call->threads);
     struct ttt_mlp_shape other = *shape;
     size_t bytes;
     (void)self;

@@ -129,10 +129,11 @@ candidates() {
 declared() {
     run 0 --candidate "$plugin:points" --case "$small" --json r.json
     said '  contract: bf16+eta+exchange+tanh costs at most ' out
-    said '  SKIPPED contract-backward: declares bf16+eta+exchange+tanh' out
+    said '  contract-backward: bf16+eta+exchange+tanh costs at most ' out
     said '"contract_cost"' r.json
     run 0 --candidate "$plugin:points" --case "$small causal=1"
     said '  SKIPPED contract: declares bf16+eta+exchange+tanh' out
+    said '  SKIPPED contract-backward: declares bf16+eta+exchange+tanh' out
     run 0 --candidate "$plugin:undeclared" --case "$small" --json r.json
     ! grep -q 'contract:' out || complain 'something is said of points that nobody declares'
     ! grep -q 'contract_cost' r.json || complain 'a cost of points that nobody declares'
@@ -165,10 +166,15 @@ dump_and_judge() {
         run 0 --judge good.safetensors
         run 0 --judge good.safetensors --contract bf16+tanh+eta
         case $form in
-        causal=0) said '  contract: bf16+eta+tanh costs at most ' out ;;
-        *) said '  SKIPPED contract: declares bf16+eta+tanh; the forward pass is not modelled' out ;;
+        causal=0)
+            said '  contract: bf16+eta+tanh costs at most ' out
+            said '  contract-backward: bf16+eta+tanh costs at most ' out
+            ;;
+        *)
+            said '  SKIPPED contract: declares bf16+eta+tanh; the forward pass is not modelled' out
+            said '  SKIPPED contract-backward: declares bf16+eta+tanh; the backward pass is not modelled' out
+            ;;
         esac
-        said '  SKIPPED contract-backward: declares bf16+eta+tanh' out
         run 0 --judge good.safetensors --direction backward --json judged.json
         run 0 --case "$small $form" --candidate ref-bf16 --direction backward --json run.json
         grep inputs_hash judged.json >hash.txt

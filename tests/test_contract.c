@@ -3,6 +3,7 @@
  * Declared rounding points: what is understood, what is refused, and that the words for them come back.
  */
 #include "harness/contract.h"
+#include "harness/result.h"
 #include "run.h"
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,23 @@ START_TEST(nonsense_is_refused)
 }
 END_TEST
 
+/* Each pass has points of its own, the causal form none. */
+START_TEST(each_pass_has_its_points)
+{
+    const unsigned both = 1U << TTT_POINT_ETA | 1U << TTT_POINT_EXCHANGE | 1U << TTT_POINT_TANH;
+    const unsigned forward = 1U << TTT_POINT_SLOPE,
+                   backward = 1U << TTT_POINT_XHAT | 1U << TTT_POINT_GELU1 | 1U << TTT_POINT_DWOUT;
+    const unsigned all = (1U << TTT_POINT_COUNT) - 1;
+    struct ttt_mlp_shape shape = {.causal = 0};
+    ck_assert_uint_eq(ttt_points_modelled(all, &shape, TTT_DIRECTION_FORWARD), both | forward);
+    ck_assert_uint_eq(ttt_points_modelled(all, &shape, TTT_DIRECTION_BACKWARD), both | backward);
+    ck_assert_uint_eq(ttt_points_modelled(all, &shape, TTT_DIRECTION_BOTH), all);
+    ck_assert_uint_eq(ttt_points_modelled(forward, &shape, TTT_DIRECTION_BACKWARD), 0);
+    shape.causal = 1;
+    ck_assert_uint_eq(ttt_points_modelled(all, &shape, TTT_DIRECTION_BOTH), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("contract");
@@ -59,6 +77,7 @@ int main(void)
     tcase_add_test(all, names_come_back);
     tcase_add_test(all, order_is_free);
     tcase_add_test(all, nonsense_is_refused);
+    tcase_add_test(all, each_pass_has_its_points);
     suite_add_tcase(suite, all);
     return run_suite(suite);
 }

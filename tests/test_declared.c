@@ -2,6 +2,7 @@
  *
  * Declared rounding points: what a kernel that has them is judged by, and what it is told of their cost.
  */
+#include "coarse.h"
 #include "harness/contract.h"
 #include "harness/run.h"
 #include "harness/table.h"
@@ -11,7 +12,7 @@
 
 enum {
     FORWARD_POINTS = 1 << TTT_POINT_ETA | 1 << TTT_POINT_EXCHANGE | 1 << TTT_POINT_TANH,
-    BACKWARD_POINTS = 1 << TTT_POINT_XHAT | 1 << TTT_POINT_DWOUT
+    BACKWARD_POINTS = 1 << TTT_POINT_XHAT | 1 << TTT_POINT_GELU1 | 1 << TTT_POINT_DWOUT
 };
 
 static const char ordinary[] = "b1h2n200c64f64d256g2 eps=1e-6 dist=unit seed=11";
@@ -48,6 +49,14 @@ START_TEST(cost_is_told)
     ck_assert_int_eq(row(r, "contract")->verdict, TTT_PASS);
     ck_assert_ptr_nonnull(strstr(row(r, "contract")->detail, "bf16+eta+exchange+tanh costs at most 1."));
     ck_assert_ptr_null(row(r, "contract-backward"));
+    free(r);
+    r = judge(ordinary, ttt_candidate_contract(TTT_TYPES_BF16, FORWARD_POINTS | BACKWARD_POINTS),
+              FORWARD_POINTS | BACKWARD_POINTS, TTT_DIRECTION_BOTH);
+    ck_assert_msg(r->verdict == TTT_PASS, "%d", ttt_table_failure(r, 0, line));
+    ck_assert_ptr_nonnull(strstr(row(r, "contract")->detail, "bf16+eta+exchange+tanh costs at most 1."));
+    ck_assert_int_eq(row(r, "contract-backward")->verdict, TTT_PASS);
+    ck_assert_ptr_nonnull(
+        strstr(row(r, "contract-backward")->detail, "bf16+eta+exchange+tanh+xhat+gelu1+dWout costs at most 1."));
     int more = 0;
     for (int i = 0; i < r->tensor_count; i++) {
         const struct ttt_tensor_result *t = &r->tensors[i];
@@ -71,24 +80,42 @@ START_TEST(nothing_is_told_where_nothing_is_declared)
 }
 END_TEST
 
-/* What the reference has not is said aloud: the backward pass, the causal form, points of the backward pass alone. */
+/* What the reference has not is said aloud: the causal form, points of the other pass alone. */
 START_TEST(what_is_not_modelled_is_said)
 {
-    struct ttt_result *r = judge(ordinary, &ttt_candidate_ref_bf16, FORWARD_POINTS, TTT_DIRECTION_BOTH);
-    ck_assert_int_eq(row(r, "contract")->verdict, TTT_PASS);
-    ck_assert_int_eq(row(r, "contract-backward")->verdict, TTT_SKIPPED);
-    free(r);
-    r = judge("b1h2n40c16f16d32g2 causal=1 seed=3", &ttt_candidate_ref_bf16, FORWARD_POINTS, TTT_DIRECTION_FORWARD);
-    const struct ttt_check *contract = row(r, "contract");
-    ck_assert_ptr_nonnull(contract);
-    ck_assert_int_eq(contract->verdict, TTT_SKIPPED);
-    ck_assert_ptr_nonnull(strstr(contract->detail, "declares bf16+eta+exchange+tanh;"));
-    free(r);
-    r = judge(ordinary, &ttt_candidate_ref_bf16, BACKWARD_POINTS, TTT_DIRECTION_FORWARD);
+    struct ttt_result *r =
+        judge("b1h2n40c16f16d32g2 causal=1 seed=3", &ttt_candidate_ref_bf16, FORWARD_POINTS, TTT_DIRECTION_BOTH);
     ck_assert_int_eq(row(r, "contract")->verdict, TTT_SKIPPED);
-    for (int i = 0; i < r->tensor_count; i++)
-        ck_assert(r->tensors[i].cost == r->tensors[i].contract_cost);
+    ck_assert_int_eq(row(r, "contract-backward")->verdict, TTT_SKIPPED);
+    ck_assert_ptr_nonnull(strstr(row(r, "contract")->detail, "declares bf16+eta+exchange+tanh; the forward pass"));
+    ck_assert_ptr_nonnull(strstr(row(r, "contract-backward")->detail, "exchange+tanh; the backward pass"));
     free(r);
+    static const unsigned other[2] = {BACKWARD_POINTS, 1 << TTT_POINT_SLOPE};
+    for (unsigned d = TTT_FORWARD; d <= TTT_BACKWARD; d++) {
+        r = judge(ordinary, &ttt_candidate_ref_bf16, other[d], 1U << d);
+        ck_assert_int_eq(row(r, d == TTT_FORWARD ? "contract" : "contract-backward")->verdict, TTT_SKIPPED);
+        ck_assert_ptr_null(row(r, d == TTT_FORWARD ? "contract-backward" : "contract"));
+        for (int i = 0; i < r->tensor_count; i++)
+            ck_assert(r->tensors[i].cost == r->tensors[i].contract_cost);
+        free(r);
+    }
+}
+END_TEST
+
+/* Each point of the backward pass: who rounds as declared passes, who rounds with five bits less does not. */
+START_TEST(a_point_is_as_fine_as_it_says)
+{
+    static const enum ttt_point points[] = {TTT_POINT_ETA,  TTT_POINT_EXCHANGE, TTT_POINT_TANH,
+                                            TTT_POINT_XHAT, TTT_POINT_GELU1,    TTT_POINT_DWOUT};
+    for (int coarser = 0; coarser < 2; coarser++) {
+        struct coarse k;
+        char line[TTT_TABLE_LINE] = "";
+        coarse_make(&k, 1U << points[_i], coarser ? 32 : 1);
+        struct ttt_result *r = judge(ordinary, &k.candidate, k.points, TTT_DIRECTION_BACKWARD);
+        ck_assert_int_eq(row(r, "contract-backward")->verdict, TTT_PASS);
+        ck_assert_msg(r->verdict == (coarser ? TTT_FAIL : TTT_PASS), "%d %s", ttt_table_failure(r, 0, line), line);
+        free(r);
+    }
 }
 END_TEST
 
@@ -130,6 +157,7 @@ int main(void)
     tcase_add_test(tests, cost_is_told);
     tcase_add_test(tests, nothing_is_told_where_nothing_is_declared);
     tcase_add_test(tests, what_is_not_modelled_is_said);
+    tcase_add_loop_test(tests, a_point_is_as_fine_as_it_says, 0, 6);
     tcase_add_test(tests, a_fault_is_found_beside_the_points);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

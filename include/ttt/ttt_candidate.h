@@ -75,7 +75,7 @@ struct ttt_candidate {
     /* Rounding points beyond the precision contract of <ttt/ttt_mlp.h>: names joined by '+', of eta, exchange, tanh,
      * slope, xhat, gelu1, dWout (<ttt/ttt_gpu.h> says what they round): "eta+exchange+tanh".  NULL or "": none; also of
      * other types than TTT_TYPES_BF16.  A kernel is judged by the contract that it declares, as far as that is modelled
-     * (forward, not in the causal form), and reports say what the points cost. */
+     * (not in the causal form), and reports say what the points cost. */
     const char *rounding_points;
 
     enum ttt_memory memory;

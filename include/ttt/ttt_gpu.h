@@ -37,10 +37,11 @@
  * and in the backward pass, which recomputes with `eta` and `tanh` as above, Z2 without `exchange`:
  *
  *   eta        A1 = -eta gZ1, A2 = -eta gZ2 are the operands of F3 and B5-B10 too.
- *   xhat       normalize(Z2) is kept in IEEE half precision between the recomputation and the chain.  Where dgZ2 lies
- *              almost along normalize(Z2) (one column that outweighs all others), so that little of it is left for dV,
- *              dK and dZ2, an error of 2^-11 of what is taken off remains in them.
- *   gelu1      gelu'(Z1) is IEEE half precision where it multiplies gX2, dX2b and dX2.
+ *   xhat       normalize(Z2) is kept in IEEE half precision between the recomputation and the chain; means over a row
+ *              that no gradient has a part in are taken before.  Where dgZ2 lies almost along normalize(Z2) (one column
+ *              that outweighs all others), so that little of it is left for dV, dK and dZ2, an error of 2^-11 of what
+ *              is taken off remains in them.
+ *   gelu1      gelu'(Z1) is IEEE half precision where it multiplies gX2, dX2b, dgZ1 and dX2.
  *   dWout      what the output of a mini-batch adds to dW1' and dW2' (B2, B3) is rounded to bfloat16.
  *   exchange   dgZ2 / -eta and dXK are summed over thread blocks from parts rounded to bfloat16, whose range is that of
  *              what they are sums of.

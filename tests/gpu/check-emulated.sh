@@ -16,6 +16,9 @@ done
 # Hard values, backwards in time (forward, the declared points have a range of their own).
 ../../ttt-fuzz --direction backward --candidate ./emulated.so --cases 40 --seed 301 --save . \
     --case 'b1h1n64c64f64d256g1 eps=1e-6' --hold shape || exit 1
+# One column outweighs all others: what `xhat` costs there is far beyond the contract without it.
+../../ttt-fuzz --direction backward --candidate ./emulated.so --case \
+    'b1h1n65c64f64d256g1 eps=1e-8 dist=unit seed=224264029 ttt_norm_weight=outlier@15534 W2_init=flat' || exit 1
 # Four sequences in clusters of 2, one in clusters of 4.
-../../ttt-verify --direction forward --candidate ./emulated.so \
+../../ttt-verify --direction both --candidate ./emulated.so \
     --case 'b2h2n200c64f64d256g3 eps=1e-6 dist=unit' --case 'b1h1n328c64f64d256g2 eps=1e-8 dist=strong'
