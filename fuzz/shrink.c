@@ -153,13 +153,12 @@ static int move_one(struct fuzz_case *f, int step)
     return f->field[step].kind == FUZZ_DRAWN && set_kind(f, (enum ttt_tensor)step, FUZZ_ONE);
 }
 
-static const struct {
+static const struct change {
     move_fn *move;
     int steps;
-} sizes[] = {{move_heads, 3},  {move_batch, 3}, {move_tokens, 7},     {move_batch_size, 3},
-             {move_widths, 3}, {move_width, 3}, {move_hidden, 3},     {move_group, 3},
-             {move_form, 2},   {move_data, 3},  {move_field, TTT_XQW}},
-  values[] = {{move_zero, TTT_XQW}, {move_one, TTT_XQW}};
+} sizes[] = {{move_heads, 3}, {move_batch, 3},  {move_tokens, 7}, {move_batch_size, 3}, {move_widths, 3},
+             {move_width, 3}, {move_hidden, 3}, {move_group, 3},  {move_form, 2},       {move_data, 3}},
+  fields[] = {{move_field, TTT_XQW}}, values[] = {{move_zero, TTT_XQW}, {move_one, TTT_XQW}};
 
 /* Try a changed case; keep it if it fails in the same way.  1 kept, 0 not, -1 error. */
 static int consider(struct search *s, const struct fuzz_case *f)
@@ -201,6 +200,17 @@ static int exhaust(struct search *s, move_fn *move, int steps)
     return kept;
 }
 
+/* Each of some kinds of change.  How often any went, or -1. */
+static int exhaust_each(struct search *s, const struct change *changes, size_t count)
+{
+    int kept = 0;
+    for (size_t i = 0; i < count && kept >= 0; i++) {
+        const int more = exhaust(s, changes[i].move, changes[i].steps);
+        kept = more < 0 ? -1 : kept + more;
+    }
+    return kept;
+}
+
 int fuzz_shrink(const struct fuzz_lab *lab, struct fuzz_case *f, struct fuzz_outcome *outcome, int *tries, char *error,
                 size_t error_size)
 {
@@ -211,14 +221,14 @@ int fuzz_shrink(const struct fuzz_lab *lab, struct fuzz_case *f, struct fuzz_out
         return 0;
     int kept = 1;
     while (kept > 0 && !is_over(&s)) {
-        kept = 0;
-        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] && kept >= 0; i++) {
-            const int more = exhaust(&s, sizes[i].move, sizes[i].steps);
-            kept = more < 0 ? -1 : kept + more;
-        }
+        kept = exhaust_each(&s, sizes, sizeof sizes / sizeof sizes[0]);
+        const int more = kept < 0 ? 0 : exhaust_each(&s, fields, 1);
+        kept = more < 0 ? -1 : kept + more;
     }
-    for (size_t i = 0; i < sizeof values / sizeof values[0] && kept >= 0; i++)
-        kept = exhaust(&s, values[i].move, values[i].steps);
+    for (kept = kept < 0 ? -1 : 1; kept > 0 && !is_over(&s);) { /* simpler values may fail in a smaller shape */
+        kept = exhaust_each(&s, values, sizeof values / sizeof values[0]);
+        kept = kept < 0 ? -1 : exhaust_each(&s, sizes, sizeof sizes / sizeof sizes[0]);
+    }
     *f = s.best;
     *outcome = s.outcome;
     *tries = s.tries;

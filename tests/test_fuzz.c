@@ -429,6 +429,39 @@ START_TEST(faults_are_found_shrunk_and_named)
 }
 END_TEST
 
+/* Writes behind XQW where there are three mini-batches, or where the keys are 0. */
+static enum ttt_status overruns(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
+                                const struct ttt_candidate_call *call)
+{
+    const enum ttt_status status = ttt_candidate_ref_bf16.forward(self, shape, args, call);
+    const int64_t elements = shape->batch * shape->heads * shape->seq_len * shape->head_dim;
+    int zero = 1;
+    for (int64_t i = 0; i < elements; i++)
+        zero &= (((const uint16_t *)args->XK)[i] & 0x7fff) == 0;
+    if (zero || shape->seq_len > 2 * shape->mini_batch_size)
+        ((uint16_t *)args->XQW)[elements] = 0;
+    return status;
+}
+
+/* What fails with simple values only in a small shape becomes small, too. */
+START_TEST(simple_values_shrink_further)
+{
+    struct ttt_candidate candidate = ttt_candidate_ref_bf16;
+    struct bench b;
+    int tries;
+    char error[1024] = "";
+    candidate.forward = overruns;
+    bench_open(&b, &candidate);
+    struct fuzz_case f = parse("b2h3n41c8f16d32g2 dist=strong seed=5");
+    struct fuzz_outcome o = attempt(&b, &f, FUZZ_SCREEN);
+    ck_assert_int_eq(fuzz_shrink(&b.lab, &f, &o, &tries, error, sizeof error), 0);
+    ck_assert_str_eq(o.gate, "red-zones");
+    ck_assert_int_eq(f.field[TTT_XK].kind, FUZZ_ZERO);
+    ck_assert_int_eq(f.c.shape.seq_len, 1);
+    bench_close(&b);
+}
+END_TEST
+
 static int looks;
 
 static int over_at_the_third_look(void)
@@ -608,6 +641,7 @@ int main(void)
     tcase_add_test(tc, a_point_of_the_backward_pass_is_no_fault);
     tcase_add_test(tc, a_backward_pass_alone_passes);
     tcase_add_loop_test(tc, faults_are_found_shrunk_and_named, 0, sizeof planted / sizeof planted[0]);
+    tcase_add_test(tc, simple_values_shrink_further);
     tcase_add_test(tc, shrinking_ends);
     tcase_add_test(tc, a_probe_sees_the_equations);
     tcase_add_test(tc, a_correct_candidate_diverges_nowhere);
