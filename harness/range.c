@@ -19,7 +19,8 @@ struct witness {
     struct ttt_tensors plain, declared; /* the second only where points are declared */
     const struct ttt_tensors *reference;
     unsigned char *differs[TTT_TENSOR_COUNT]; /* by element: bits as below */
-    char *is_far;                             /* [B, H]: are the inputs of the head far from the end of the range? */
+    char *is_far; /* [B, H]: are inputs of the head, and all that the truth computes of them, far from the end of the
+                     range? */
     char *error;
     size_t error_size;
 };
@@ -116,6 +117,31 @@ static int is_far(const struct ttt_buffer *b, int64_t first, int64_t n)
     return far;
 }
 
+static void note_stage(void *context, const struct ttt_mlp_stage *stage)
+{
+    const struct witness *w = context;
+    const double *values = stage->values;
+    for (int64_t i = 0; i < stage->rows * stage->columns; i++)
+        if (isfinite(values[i]) && fabs(values[i]) > far_below * (double)FLT_MAX)
+            w->is_far[stage->head] = 0;
+}
+
+/* What the equations compute in double: of values near the end of the range some sums are beyond it in one order and
+ * not in another. */
+static int look_at_stages(struct witness *w)
+{
+    const struct ttt_range_question *q = w->q;
+    struct ttt_tensors t = {.head0 = 0};
+    int status = ttt_reference_block(&t, q->truth, TTT_TYPES_F64, q->directions, w->error, w->error_size);
+    ttt_candidate_ref_probe(note_stage, w);
+    if (status == 0)
+        status =
+            ttt_reference_run(&ttt_candidate_ref_f64, &t, q->truth, q->directions, q->threads, w->error, w->error_size);
+    ttt_candidate_ref_probe(NULL, NULL);
+    ttt_tensors_free(&t);
+    return status;
+}
+
 static int find_far_heads(struct witness *w)
 {
     const struct ttt_mlp_shape *shape = &w->plain.c.shape;
@@ -131,7 +157,7 @@ static int find_far_heads(struct witness *w)
                 w->is_far[bh] = 0;
         }
     }
-    return 0;
+    return look_at_stages(w);
 }
 
 /* Is slice (b, h) of output t far from the end of the range, with all heads that it is made of? */

@@ -6,8 +6,8 @@
  * At the end of the range it is a matter of the order of sums what becomes infinite.  So a position counts as wrong
  * where it is finite in only one of k and the reference and the replicas of the contract agree with the reference, and
  *
- *   the reference is finite there     its head's inputs and its own elements of that head and tensor are far from the
- *                                     end of float's range
+ *   the reference is finite there     its head's inputs, all that the equations make of them, and its own elements of
+ *                                     that head and tensor are far from the end of float's range
  *   it is not                         the truth is far beyond that range, or not finite either; or it is the declared
  *                                     points (half precision's range) that make it so: the reference without them is
  *                                     finite, and far from the end as above

@@ -373,6 +373,34 @@ START_TEST(a_point_of_the_backward_pass_is_no_fault)
 }
 END_TEST
 
+/* XQW of rows whose Z2b is near the end of float's range is NaN, as where sums of a layer norm are taken in an order in
+ * which they are beyond it. */
+static enum ttt_status overflows(void *self, const struct ttt_mlp_shape *shape, const struct ttt_mlp_forward_args *args,
+                                 const struct ttt_candidate_call *call)
+{
+    const enum ttt_status status = ttt_candidate_ref_bf16.forward(self, shape, args, call);
+    for (int64_t i = 0; i < shape->head_dim; i++)
+        ((uint16_t *)args->XQW)[47 * shape->head_dim + i] = 0x7fc0;
+    return status;
+}
+
+START_TEST(sums_near_the_end_of_the_range_are_open)
+{
+    static const char *const cases[] = {"b1h1n64c64f64d256g1 XK=huge W2_init=tiny", "b1h1n64c64f64d256g1 W2_init=tiny"};
+    struct ttt_candidate candidate = ttt_candidate_ref_bf16;
+    candidate.forward = overflows;
+    for (int far = 0; far < 2; far++) {
+        struct bench b;
+        bench_open(&b, &candidate);
+        b.lab.directions = TTT_DIRECTION_FORWARD;
+        const struct fuzz_case f = parse(cases[far]);
+        const struct fuzz_outcome o = attempt(&b, &f, FUZZ_SCREEN);
+        ck_assert_int_eq(o.verdict == TTT_FAIL && strcmp(o.gate, "finite") == 0, far);
+        bench_close(&b);
+    }
+}
+END_TEST
+
 /* The backward pass alone: what is poisoned in one head leaves the others as they are. */
 START_TEST(a_backward_pass_alone_passes)
 {
@@ -639,6 +667,7 @@ int main(void)
     tcase_add_loop_test(tc, ordinary_values_may_not, 0, 2);
     tcase_add_loop_test(tc, a_fault_is_found_out_of_range_too, 0, 2);
     tcase_add_test(tc, a_point_of_the_backward_pass_is_no_fault);
+    tcase_add_test(tc, sums_near_the_end_of_the_range_are_open);
     tcase_add_test(tc, a_backward_pass_alone_passes);
     tcase_add_loop_test(tc, faults_are_found_shrunk_and_named, 0, sizeof planted / sizeof planted[0]);
     tcase_add_test(tc, simple_values_shrink_further);
