@@ -194,8 +194,8 @@ static const struct ttt_rule proof_row[] = {
     MUST("slopes", COUNT),        MUST("worst", CASE),        END};
 static const struct ttt_rule proof[] = {MUST("bound", SIZE), MUST("ratio", SIZE), HOLDS("rows", LIST, proof_row), END};
 
-static const struct ttt_rule machine[] = {MUST("system", TEXT), MUST("cpu", TEXT), MUST("cores", COUNT),
-                                          MUST("memory_bytes", COUNT), END};
+static const struct ttt_rule machine[] = {MUST("system", TEXT),        MUST("cpu", TEXT),  MUST("cores", COUNT),
+                                          MUST("memory_bytes", COUNT), MAY("gpus", TEXTS), END};
 #define HEAD                                                                                                           \
     MUST("program", TEXT), MUST("command", TEXT), MUST("version", TEXT), MUST("revision", TEXT),                       \
         HOLDS("machine", OBJECT, machine), MUST("started", TEXT)

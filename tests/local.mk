@@ -37,7 +37,7 @@ check_scripts = \
 EXTRA_DIST += tests/reports/criteria.json tests/reports/false-alarms.json tests/reports/gradients.json \
 	tests/reports/mutants.json tests/reports/training.json
 
-EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/junit.rng tests/strip-comments.awk
+EXTRA_DIST += $(check_scripts) tests/fake_nvml.c tests/installed_forward.c tests/junit.rng tests/strip-comments.awk
 
 # Plug-ins that check-cheats.sh compiles.
 EXTRA_DIST += \
