@@ -39,24 +39,35 @@ static json_t *row_json(const json_t *c)
                      "limit_rate", rate_json(ttt_load_number(c, "peak_gflops")));
 }
 
+static json_t *skipped_json(const json_t *c)
+{
+    return json_pack("{s:s, s:s, s:s, s:s}", "case", ttt_load_text(c, "case"), "candidate",
+                     ttt_load_text(c, "candidate"), "direction", ttt_load_text(c, "direction"), "reason",
+                     ttt_load_text(c, "reason"));
+}
+
+/* A table of each run: what it says holds on its machine. */
 void ttt_page_speed(struct ttt_page *page)
 {
-    json_t *rows = json_array(), *skipped = json_array();
+    json_t *runs = json_array(), *skipped = json_array();
     for (size_t i = 0; i < page->count; i++) {
         const json_t *cases =
             page->loaded[i].kind == TTT_KIND_BENCH ? json_object_get(page->loaded[i].root, "cases") : NULL;
+        json_t *rows = json_array();
         for (size_t j = 0; j < json_array_size(cases); j++) {
             const json_t *c = json_array_get(cases, j);
             if (json_object_get(c, "seconds"))
                 json_array_append_new(rows, row_json(c));
             else
-                json_array_append_new(skipped,
-                                      json_pack("{s:s, s:s, s:s, s:s}", "case", ttt_load_text(c, "case"), "candidate",
-                                                ttt_load_text(c, "candidate"), "direction",
-                                                ttt_load_text(c, "direction"), "reason", ttt_load_text(c, "reason")));
+                json_array_append_new(skipped, skipped_json(c));
         }
+        if (json_array_size(rows) > 0)
+            json_array_append_new(
+                runs,
+                json_pack("{s:O, s:O}", "run", json_array_get(json_object_get(page->values, "runs"), i), "rows", rows));
+        json_decref(rows);
     }
-    json_object_set_new(page->values, "speed_there", json_boolean(json_array_size(rows) > 0));
-    json_object_set_new(page->values, "speed", rows);
+    json_object_set_new(page->values, "speed_there", json_boolean(json_array_size(runs) > 0));
+    json_object_set_new(page->values, "speed", runs);
     json_object_set_new(page->values, "unmeasured", skipped);
 }
