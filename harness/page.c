@@ -95,6 +95,7 @@ int ttt_page_make(struct ttt_page *page, const struct ttt_loaded *loaded, size_t
     ttt_page_verdict(page);
     ttt_page_tensors(page);
     ttt_page_cases(page);
+    ttt_page_shapes(page);
     ttt_page_judge(page);
     ttt_page_criteria(page);
     ttt_page_training(page);

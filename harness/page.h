@@ -24,6 +24,7 @@ void ttt_page_free(struct ttt_page *page);
 void ttt_page_verdict(struct ttt_page *page);  /* the first screen: ship or not, what is worst, how to repeat it */
 void ttt_page_tensors(struct ttt_page *page);  /* of each candidate: tensors, quantiles, maps */
 void ttt_page_cases(struct ttt_page *page);    /* every case, what they cover, checks and relations */
+void ttt_page_shapes(struct ttt_page *page);   /* the space of shapes: charts to be drawn, and the table of them */
 void ttt_page_judge(struct ttt_page *page);    /* gradient proof, planted faults, fuzzing */
 void ttt_page_criteria(struct ttt_page *page); /* false alarms, the field's criteria */
 void ttt_page_training(struct ttt_page *page);

@@ -65,7 +65,7 @@ static void add_cases(struct ttt_page *page, const struct line *lines, size_t co
         json_object_set_new(page->values, "few_left_out", json_integer((json_int_t)(count - MOST_IN_MARKDOWN)));
 }
 
-/* What the cases of one form and distribution cover. */
+/* What the cases of one form and distribution cover that were not skipped. */
 struct cover {
     size_t cases, failed, tails, one_group;
     int64_t least_n, most_n, most_heads, most_batch, most_f, most_d;
@@ -123,7 +123,8 @@ static void add_coverage(struct ttt_page *page, const struct line *lines, size_t
     json_t *rows = json_array();
     for (size_t i = 0; i < count; i++) {
         struct ttt_case c;
-        if (ttt_case_parse(ttt_load_text(lines[i].worst.result, "case"), &c, error, sizeof error) == 0)
+        if (lines[i].verdict != TTT_SKIPPED &&
+            ttt_case_parse(ttt_load_text(lines[i].worst.result, "case"), &c, error, sizeof error) == 0)
             add_cover(&covers[c.shape.causal != 0][c.distribution], &c.shape, lines[i].verdict == TTT_FAIL);
     }
     for (int causal = 0; causal < 2; causal++)

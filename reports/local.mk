@@ -2,7 +2,7 @@
 # What reports look like: templates that are built into ttt-report, so that it needs no files of its own.
 report_templates = \
 	reports/gap.gp reports/growth.gp reports/loss.gp reports/page.html reports/picture.svg reports/report.md \
-	reports/summary.md reports/ulps.gp
+	reports/shapes.gp reports/summary.md reports/ulps.gp
 EXTRA_DIST += $(report_templates) reports/templates.sh
 CLEANFILES += reports/templates.c
 reports/templates.c: $(report_templates) reports/templates.sh

@@ -201,6 +201,24 @@ said report.md '^On Paper GPU, '
 said summary.md '^- `theirs`: `ttt-verify` .*, Paper GPU, '
 [ "$(grep -o '^- `[a-z0-9-]*`: [a-zA-Z]*' "$scratch/whole/report.md" | tail -1)" = '- `absent`: not' ] || fail 'what was not judged is not last'
 
+# The space of shapes: a mark for each place and verdict, and the same as a table; of many sizes the rarest share a row.
+said report.md '^| `theirs`: C, F, D | directions '
+said report.md '^| 16, 16, 32 | both | 48 | 2 | 1 | 0 | 0 | 0 | 0 |$'
+said report.md '^| 16, 16, 32 | both | 48 | 2 | 0 | 0 | 0 | 1 | 0 |$'
+said report.md '^| 16, 16, 32 | both | 40 to 48 | 2 | 2 | 0 | 0 | 0 | 0 |$'
+i=0
+sizes=
+while [ $i -lt 14 ]; do
+    i=$((i + 1))
+    sizes="$sizes --case b1h1n4c${i}f2d2g1"
+done
+# shellcheck disable=SC2086 # several words
+"$verify" --quiet --candidate ref-f32 $sizes --direction forward --json "$scratch/sizes.json" || fail 'no run of many sizes'
+expect 0 0 '^' render --output "$scratch/sizes" "$scratch/sizes.json"
+[ "$(grep -c '^| [0-9]*, 2, 2 | forward | 4 | 1 |' "$scratch/sizes/report.md")" -eq 11 ] || fail 'not 11 sizes have a row'
+grep -q '^| others | forward | 4 | 1 | ' "$scratch/sizes/report.md" || fail 'the other sizes have no row'
+[ "$(grep -o '>[^<]*, 2, 2</text>\|> *others</text>' "$scratch/sizes/report.html" | wc -l)" -eq 12 ] || fail 'a size is not at the axis'
+
 # Text that comes from outside cannot become markup.
 sed -e 's/"candidate": "ref-f32"/"candidate": "<script>x|`y"/' "$scratch/old.json" >"$scratch/hostile.json"
 expect 0 0 '^Ship' render --output "$scratch/hostile" "$scratch/hostile.json" "$scratch/bench.json"
