@@ -128,8 +128,9 @@ static json_t *parse_frame(const struct reading *r, const struct spans *s)
     return root;
 }
 
-/* One case, checked; NULL where it is refused, with the refusal, or (at NULL) is no JSON.  `room`: for its text without
- * gates that nothing is made of; NULL: it is parsed as it is, so that the place of a refusal is right. */
+/* One case, checked; NULL where it is refused, with the refusal (NULL: not asked for), or (at NULL) is no JSON. `room`:
+ * for its text without gates that nothing is made of; NULL: it is parsed as it is, so that the place of a refusal is
+ * right. */
 static json_t *parse_case(const struct reading *r, const struct span *span, size_t index, char *room,
                           struct ttt_refusal *refusal)
 {
@@ -137,7 +138,8 @@ static json_t *parse_case(const struct reading *r, const struct span *span, size
     size_t size = (size_t)(span->end - span->begin);
     if (room)
         size = ttt_thin(span->begin, size, room);
-    refusal->at = NULL;
+    if (refusal)
+        refusal->at = NULL;
     json_t *result = json_loadb(room ? room : span->begin, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
     if (result && ttt_schema_check_case(&checker, r->schema, result, index) != 0) {
         json_decref(result);
@@ -158,10 +160,9 @@ static void parse_thin(const struct reading *r, const struct spans *s, json_t **
 #pragma omp parallel
     {
         char *room = malloc(largest);
-        struct ttt_refusal unused;
 #pragma omp for schedule(dynamic, 16)
         for (size_t i = 0; i < s->count; i++)
-            results[i] = room ? parse_case(r, &s->list[i], i, room, &unused) : NULL;
+            results[i] = room ? parse_case(r, &s->list[i], i, room, NULL) : NULL;
         free(room);
     }
 }

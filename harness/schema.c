@@ -297,6 +297,8 @@ int ttt_schema_refuse(const struct ttt_checker *c, const char *format, ...)
 {
     struct ttt_refusal *r = c->refusal;
     va_list args;
+    if (!r)
+        return -1;
     va_start(args, format);
     vsnprintf(r->what, sizeof r->what, format, args);
     va_end(args);
