@@ -30,6 +30,7 @@ check_scripts = \
 	tests/check-page.sh \
 	tests/check-quickstart.sh \
 	tests/check-readme.sh \
+	tests/check-release.sh \
 	tests/check-report.sh \
 	tests/test-verify-cli.sh
 
