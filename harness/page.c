@@ -22,8 +22,14 @@ json_t *ttt_page_reading(double x)
 json_t *ttt_page_share(double share)
 {
     if (isinf(share))
-        return json_string("without bound");
+        return json_string("broken");
     return share <= 1 ? json_sprintf("%.0f %%", 100 * share) : json_sprintf("%.3g times", share);
+}
+
+json_t *ttt_page_range(int64_t from, int64_t to)
+{
+    return from == to ? json_sprintf("%lld", (long long)from)
+                      : json_sprintf("%lld to %lld", (long long)from, (long long)to);
 }
 
 const char *ttt_page_class(double share)

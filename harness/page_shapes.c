@@ -214,13 +214,6 @@ static json_t *charts_json(const struct ttt_standings *standings, const char *ca
     return json_pack("[o, o]", first, second);
 }
 
-/* "2048", "1 to 48" */
-static json_t *range_text(int64_t from, int64_t to)
-{
-    return from == to ? json_sprintf("%lld", (long long)from)
-                      : json_sprintf("%lld to %lld", (long long)from, (long long)to);
-}
-
 static json_t *row_json(const struct row *row)
 {
     static const char *const key[TTT_VERDICT_COUNT] = {[TTT_PASS] = "passed",
@@ -229,8 +222,8 @@ static json_t *row_json(const struct row *row)
                                                        [TTT_ILL_CONDITIONED] = "ill_conditioned",
                                                        [TTT_VACUOUS] = "blind"};
     json_t *object = json_pack(
-        "{s:o, s:o, s:o, s:s}", "sizes", sizes_text(row), "lengths", range_text(row->least_n, row->most_n), "heads",
-        range_text(row->least_heads, row->most_heads), "class", row->by_verdict[TTT_FAIL] > 0 ? "bad" : "good");
+        "{s:o, s:o, s:o, s:s}", "sizes", sizes_text(row), "lengths", ttt_page_range(row->least_n, row->most_n), "heads",
+        ttt_page_range(row->least_heads, row->most_heads), "class", row->by_verdict[TTT_FAIL] > 0 ? "bad" : "good");
     char directions[64] = "";
     for (unsigned d = TTT_DIRECTION_BOTH; d > 0; d--) {
         const size_t length = strlen(directions);

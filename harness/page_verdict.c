@@ -113,6 +113,12 @@ static void add_answer(struct ttt_page *page, const struct tally *t, const struc
     json_decref(passed);
 }
 
+/* What follows a share. */
+static const char *of_bound(double share)
+{
+    return isinf(share) ? "" : share <= 1 ? " of the bound" : " the bound";
+}
+
 static void add_worst(struct ttt_page *page, const struct ttt_extreme *worst)
 {
     json_t *w = json_object();
@@ -132,10 +138,10 @@ static void add_worst(struct ttt_page *page, const struct ttt_extreme *worst)
     json_t *share = ttt_page_share(worst->share), *error = ttt_page_error(ttt_load_number(worst->tensor, "rel_l2"));
     const char *place = ttt_load_text(worst->gate, "place");
     json_object_set_new(w, "detail",
-                        json_sprintf("%s reads %s of at most %s (%s of the bound)%s%s; relative error of the tensor %s",
+                        json_sprintf("%s reads %s of at most %s (%s%s)%s%s; relative error of the tensor %s",
                                      ttt_load_text(worst->gate, "name"), json_string_value(value),
-                                     json_string_value(bound), json_string_value(share), *place ? " at " : "", place,
-                                     json_string_value(error)));
+                                     json_string_value(bound), json_string_value(share), of_bound(worst->share),
+                                     *place ? " at " : "", place, json_string_value(error)));
     json_decref(value);
     json_decref(bound);
     json_decref(share);
@@ -192,6 +198,11 @@ static void add_places(struct ttt_page *page)
     json_object_set_new(page->values, "places", places);
 }
 
+static json_t *nearest_json(const struct ttt_extreme *worst)
+{
+    return json_pack("{s:s, s:o}", "what", ttt_load_text(worst->tensor, "name"), "share", ttt_page_share(worst->share));
+}
+
 /* A line of each candidate. */
 static void add_standings(struct ttt_page *page)
 {
@@ -201,13 +212,12 @@ static void add_standings(struct ttt_page *page)
     for (size_t i = 0; i < page->standings.count; i++) {
         const struct ttt_standing *s = &page->standings.list[i];
         const enum ttt_verdict verdict = ttt_standing_verdict(s);
-        const json_t *what = s->worst.check ? s->worst.check : s->worst.tensor;
         json_t *line = json_pack("{s:s, s:s, s:s, s:o}", "candidate", s->candidate, "verdict", word[verdict], "class",
                                  ttt_page_verdict_class(verdict), "counts", counts_json(s));
-        if (what)
-            json_object_set_new(
-                line, "nearest",
-                json_pack("{s:s, s:o}", "what", ttt_load_text(what, "name"), "share", ttt_page_share(s->worst.share)));
+        if (s->worst.check)
+            json_object_set_new(line, "broken", json_string(ttt_load_text(s->worst.check, "name")));
+        else if (s->worst.tensor)
+            json_object_set_new(line, s->worst.share <= 1 ? "nearest" : "beyond", nearest_json(&s->worst));
         json_array_append_new(list, line);
     }
     json_object_set_new(page->values, "standings", list);

@@ -21,9 +21,12 @@ page=${1-}
 if [ -z "$page" ]; then
     "$verify" --quiet --candidate ref-f32 --candidate ref-bf16 --case b1h2n96c16f16d32g2 --case b1h2n64c16f16d32g2 \
         --json "$scratch/run.json" &&
-        "$verify" --quiet --candidate ref-f64 --case b1h1n64c16f16d32g2 --json "$scratch/double.json" &&
-        "$report" render --quiet --output "$scratch/out" "$scratch/run.json" "$scratch/double.json" \
-            "${TTT_SRCDIR:-.}"/tests/reports/*.json || exit 1
+        "$verify" --quiet --candidate ref-f64 --case b1h1n64c16f16d32g2 --json "$scratch/double.json" || exit 1
+    sed -e 's/"candidate": "[^"]*"/"candidate": "wrong-kernel"/' -e '/"name": "G1.tensor"/,/}/s/"value": .*,/"value": 123456,/' \
+        -e '/"checks": \[/,/\]/!s/"verdict": "[A-Z]*"/"verdict": "FAIL"/' "$scratch/run.json" >"$scratch/wrong.json" || exit 1
+    "$report" render --quiet --output "$scratch/out" "$scratch/run.json" "$scratch/double.json" "$scratch/wrong.json" \
+        "${TTT_SRCDIR:-.}"/tests/reports/*.json
+    [ $? -eq 1 ] || exit 1
     page=$scratch/out/report.html
 fi
 
