@@ -19,29 +19,6 @@ struct reading {
     struct ttt_message message;
 };
 
-/* All of a stream.  0, or -1 where it cannot be read or held; to be freed either way. */
-static int read_all(FILE *in, struct reading *r)
-{
-    size_t size = 0, room = (size_t)1 << 20, got = 1;
-    r->text = malloc(room + 1);
-    while (r->text && got > 0) {
-        got = fread(r->text + size, 1, room - size, in);
-        size += got;
-        if (size == room) {
-            char *more = realloc(r->text, 2 * room + 1);
-            if (!more)
-                return -1;
-            r->text = more;
-            room *= 2;
-        }
-    }
-    if (!r->text || ferror(in))
-        return -1;
-    r->text[size] = '\0';
-    r->end = r->text + size;
-    return 0;
-}
-
 static json_t *parse_all(const struct reading *r, json_error_t *what)
 {
     return json_loadb(r->text, (size_t)(r->end - r->text), JSON_REJECT_DUPLICATES, what);
@@ -219,12 +196,10 @@ static int check_frame(const struct reading *r, const json_t *root)
 }
 
 /* A campaign has rules of its own. */
-static int check_campaign(const struct reading *r)
+static int check_campaign(const struct reading *r, const json_t *root)
 {
     char what[512];
-    json_t *campaign = ttt_campaign_parse(r->text, (size_t)(r->end - r->text), what, sizeof what);
-    json_decref(campaign);
-    return campaign ? 0 : ttt_message_refuse(&r->message, "%s", what);
+    return ttt_campaign_check(root, what, sizeof what) == 0 ? 0 : ttt_message_refuse(&r->message, "%s", what);
 }
 
 static int load(struct reading *r, struct ttt_loaded *loaded)
@@ -249,19 +224,16 @@ static int load(struct reading *r, struct ttt_loaded *loaded)
 int ttt_load(const char *path, struct ttt_loaded *loaded, char *error, size_t error_size)
 {
     struct reading r = {.message = {path, error, error_size}};
-    FILE *in = fopen(path, "rb");
+    size_t size;
     *loaded = (struct ttt_loaded){.path = path};
-    if (!in)
+    r.text = ttt_text_read(path, &size);
+    if (!r.text)
         return ttt_message_refuse(&r.message, "%s", strerror(errno));
-    int status = read_all(in, &r);
-    fclose(in);
-    if (status != 0)
-        ttt_message_refuse(&r.message, "it cannot be read");
-    else
-        status = load(&r, loaded);
+    r.end = r.text + size;
+    int status = load(&r, loaded);
     if (status == 0) {
         loaded->kind = r.schema->kind;
-        status = loaded->kind == TTT_KIND_FUZZ ? check_campaign(&r) : 0;
+        status = loaded->kind == TTT_KIND_FUZZ ? check_campaign(&r, loaded->root) : 0;
     }
     free(r.text);
     if (status != 0) {

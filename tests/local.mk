@@ -141,7 +141,7 @@ tests_test_safetensors_SOURCES = tests/test_safetensors.c tests/files.c tests/fi
 tests_test_safetensors_case_SOURCES = tests/test_safetensors_case.c tests/files.c tests/files.h tests/run.h
 tests_test_shapes_SOURCES = tests/test_shapes.c tests/run.h
 tests_test_tensors_SOURCES = tests/test_tensors.c tests/run.h
-tests_test_text_SOURCES = tests/test_text.c tests/run.h
+tests_test_text_SOURCES = tests/test_text.c tests/files.c tests/files.h tests/run.h
 
 # The judge.
 check_PROGRAMS += \
