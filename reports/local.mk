@@ -10,8 +10,8 @@ reports/templates.c: $(report_templates) reports/templates.sh
 
 # What a release publishes: make release-report VERSION=0.1.0, which writes reports/VERSION/ of the source tree.
 # RELEASE_SUITE=standard takes minutes, release hours.  RELEASE_CANDIDATES: of ttt-verify and ttt-bench; none: the best
-# that are here.  RELEASE_EXTRA: more reports for the page (of check-mutants, compare-criteria, power-curves,
-# false-alarms, the training check, ttt-fuzz, ttt-bench on another machine).
+# that are here.  RELEASE_EXTRA: more reports for the page, of names that none made here has (of ttt-verify and ttt-bench
+# on another machine, check-mutants, compare-criteria, power-curves, false-alarms, the training check, ttt-fuzz).
 RELEASE_SUITE = release
 RELEASE_CANDIDATES =
 RELEASE_BENCH = b1h48n2048c64f64d256g16 eps=1e-8 dist=model
