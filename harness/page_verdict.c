@@ -151,18 +151,20 @@ static void add_worst(struct ttt_page *page, const struct ttt_extreme *worst)
 /* Counts that are not 0. */
 static json_t *counts_json(const struct ttt_standing *s)
 {
-    static const char *const word[TTT_VERDICT_COUNT] = {
-        [TTT_PASS] = "passed",
-        [TTT_FAIL] = "failed",
-        [TTT_SKIPPED] = "skipped",
-        [TTT_ILL_CONDITIONED] = "ill-conditioned",
-        [TTT_VACUOUS] = "passed but blind to some operand",
+    static const struct {
+        enum ttt_verdict verdict;
+        const char *word;
+    } kinds[TTT_VERDICT_COUNT] = {
+        {TTT_PASS, "passed"},     {TTT_VACUOUS, "passed but blind to some operand"},
+        {TTT_FAIL, "failed"},     {TTT_ILL_CONDITIONED, "ill-conditioned"},
+        {TTT_SKIPPED, "skipped"},
     };
     json_t *counts = json_array();
-    for (int v = 0; v < TTT_VERDICT_COUNT; v++)
-        if (s->by_verdict[v] > 0)
-            json_array_append_new(counts, json_pack("{s:I, s:s, s:s, s:s}", "count", (json_int_t)s->by_verdict[v],
-                                                    "word", word[v], "class", ttt_page_verdict_class(v), "comma",
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (s->by_verdict[kinds[i].verdict] > 0)
+            json_array_append_new(counts, json_pack("{s:I, s:s, s:s, s:s}", "count",
+                                                    (json_int_t)s->by_verdict[kinds[i].verdict], "word", kinds[i].word,
+                                                    "class", ttt_page_verdict_class((int)kinds[i].verdict), "comma",
                                                     json_array_size(counts) > 0 ? ", " : ""));
     return counts;
 }
