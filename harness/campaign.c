@@ -93,7 +93,7 @@ static int check_findings(const json_t *findings, char *error, size_t error_size
     return 0;
 }
 
-static int check(const json_t *report, char *error, size_t error_size)
+int ttt_campaign_check(const json_t *report, char *error, size_t error_size)
 {
     const char *schema = json_string_value(json_object_get(report, "schema"));
     const json_t *nearest = json_object_get(report, "nearest"), *hash = json_object_get(report, "hash");
@@ -113,60 +113,26 @@ static int check(const json_t *report, char *error, size_t error_size)
     return 0;
 }
 
-json_t *ttt_campaign_parse(const char *text, size_t size, char *error, size_t error_size)
-{
-    json_error_t what;
-    json_t *report = json_loadb(text, size, JSON_REJECT_DUPLICATES, &what);
-    if (!report)
-        refuse(error, error_size, "line %d, column %d: %s", what.line, what.column, TTT_QUOTE(what.text));
-    if (report && check(report, error, error_size) != 0) {
-        json_decref(report);
-        return NULL;
-    }
-    return report;
-}
-
-/* The whole of a file, to be freed; NULL with errno. */
-static char *read_all(const char *path, size_t *size)
-{
-    FILE *in = fopen(path, "rb");
-    char *text = NULL;
-    size_t room = 0, got = 1;
-    *size = 0;
-    while (in && got > 0) {
-        if (*size == room) {
-            char *more = realloc(text, room = 2 * room + 65536);
-            if (!more)
-                break;
-            text = more;
-        }
-        got = fread(text + *size, 1, room - *size, in);
-        *size += got;
-    }
-    const int bad = !in || got > 0 || ferror(in), saved = errno;
-    if (in)
-        fclose(in);
-    if (!bad)
-        return text;
-    free(text);
-    errno = saved;
-    return NULL;
-}
-
 json_t *ttt_campaign_read(const char *path, char *error, size_t error_size)
 {
     const struct ttt_message message = {path, error, error_size};
+    json_error_t syntax;
     char what[512];
     size_t size;
-    char *text = read_all(path, &size);
+    char *text = ttt_text_read(path, &size);
     if (!text) {
         ttt_message_refuse(&message, "%s", strerror(errno));
         return NULL;
     }
-    json_t *report = ttt_campaign_parse(text, size, what, sizeof what);
+    json_t *report = json_loadb(text, size, JSON_REJECT_DUPLICATES, &syntax);
     free(text);
     if (!report)
+        ttt_message_refuse(&message, "line %d, column %d: %s", syntax.line, syntax.column, TTT_QUOTE(syntax.text));
+    else if (ttt_campaign_check(report, what, sizeof what) != 0) {
         ttt_message_refuse(&message, "%s", what);
+        json_decref(report);
+        report = NULL;
+    }
     return report;
 }
 

@@ -25,10 +25,10 @@
 
 #define TTT_CAMPAIGN_SCHEMA "ttt-kernels/fuzz/1"
 
-/* Parse and check a report.  A new object, or NULL with one line in `error`. */
-json_t *ttt_campaign_parse(const char *text, size_t size, char *error, size_t error_size);
+/* Is it a report of a campaign?  0, or -1 with one line in `error`. */
+int ttt_campaign_check(const json_t *report, char *error, size_t error_size);
 
-/* The same from a file. */
+/* Read and check a report.  A new object, or NULL with one line in `error`. */
 json_t *ttt_campaign_read(const char *path, char *error, size_t error_size);
 
 /* One more in counts.TABLE.ROW.VERDICT.  0, or -1 when memory cannot be had. */

@@ -27,8 +27,15 @@ static json_t *machine_json(void)
 {
     struct ttt_machine machine;
     ttt_machine_probe(&machine);
-    return json_pack("{s:s, s:o, s:I, s:I}", "system", machine.system, "cpu", ttt_json_text(machine.cpu), "cores",
-                     (json_int_t)machine.cores, "memory_bytes", (json_int_t)machine.memory_bytes);
+    json_t *object = json_pack("{s:s, s:o, s:I, s:I}", "system", machine.system, "cpu", ttt_json_text(machine.cpu),
+                               "cores", (json_int_t)machine.cores, "memory_bytes", (json_int_t)machine.memory_bytes);
+    json_t *gpus = json_array();
+    for (int i = 0; i < machine.gpus; i++)
+        json_array_append_new(gpus, ttt_json_text(machine.gpu[i]));
+    if (machine.gpus > 0)
+        json_object_set(object, "gpus", gpus);
+    json_decref(gpus);
+    return object;
 }
 
 json_t *ttt_json_head(const char *schema, const char *program, const char *command, const char *started)

@@ -19,29 +19,6 @@ struct reading {
     struct ttt_message message;
 };
 
-/* All of a stream.  0, or -1 where it cannot be read or held; to be freed either way. */
-static int read_all(FILE *in, struct reading *r)
-{
-    size_t size = 0, room = (size_t)1 << 20, got = 1;
-    r->text = malloc(room + 1);
-    while (r->text && got > 0) {
-        got = fread(r->text + size, 1, room - size, in);
-        size += got;
-        if (size == room) {
-            char *more = realloc(r->text, 2 * room + 1);
-            if (!more)
-                return -1;
-            r->text = more;
-            room *= 2;
-        }
-    }
-    if (!r->text || ferror(in))
-        return -1;
-    r->text[size] = '\0';
-    r->end = r->text + size;
-    return 0;
-}
-
 static json_t *parse_all(const struct reading *r, json_error_t *what)
 {
     return json_loadb(r->text, (size_t)(r->end - r->text), JSON_REJECT_DUPLICATES, what);
@@ -128,8 +105,9 @@ static json_t *parse_frame(const struct reading *r, const struct spans *s)
     return root;
 }
 
-/* One case, checked; NULL where it is refused, with the refusal, or (at NULL) is no JSON.  `room`: for its text without
- * gates that nothing is made of; NULL: it is parsed as it is, so that the place of a refusal is right. */
+/* One case, checked; NULL where it is refused, with the refusal (NULL: not asked for), or (at NULL) is no JSON. `room`:
+ * for its text without gates that nothing is made of; NULL: it is parsed as it is, so that the place of a refusal is
+ * right. */
 static json_t *parse_case(const struct reading *r, const struct span *span, size_t index, char *room,
                           struct ttt_refusal *refusal)
 {
@@ -137,7 +115,8 @@ static json_t *parse_case(const struct reading *r, const struct span *span, size
     size_t size = (size_t)(span->end - span->begin);
     if (room)
         size = ttt_thin(span->begin, size, room);
-    refusal->at = NULL;
+    if (refusal)
+        refusal->at = NULL;
     json_t *result = json_loadb(room ? room : span->begin, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
     if (result && ttt_schema_check_case(&checker, r->schema, result, index) != 0) {
         json_decref(result);
@@ -158,10 +137,9 @@ static void parse_thin(const struct reading *r, const struct spans *s, json_t **
 #pragma omp parallel
     {
         char *room = malloc(largest);
-        struct ttt_refusal unused;
 #pragma omp for schedule(dynamic, 16)
         for (size_t i = 0; i < s->count; i++)
-            results[i] = room ? parse_case(r, &s->list[i], i, room, &unused) : NULL;
+            results[i] = room ? parse_case(r, &s->list[i], i, room, NULL) : NULL;
         free(room);
     }
 }
@@ -218,12 +196,10 @@ static int check_frame(const struct reading *r, const json_t *root)
 }
 
 /* A campaign has rules of its own. */
-static int check_campaign(const struct reading *r)
+static int check_campaign(const struct reading *r, const json_t *root)
 {
     char what[512];
-    json_t *campaign = ttt_campaign_parse(r->text, (size_t)(r->end - r->text), what, sizeof what);
-    json_decref(campaign);
-    return campaign ? 0 : ttt_message_refuse(&r->message, "%s", what);
+    return ttt_campaign_check(root, what, sizeof what) == 0 ? 0 : ttt_message_refuse(&r->message, "%s", what);
 }
 
 static int load(struct reading *r, struct ttt_loaded *loaded)
@@ -248,19 +224,16 @@ static int load(struct reading *r, struct ttt_loaded *loaded)
 int ttt_load(const char *path, struct ttt_loaded *loaded, char *error, size_t error_size)
 {
     struct reading r = {.message = {path, error, error_size}};
-    FILE *in = fopen(path, "rb");
+    size_t size;
     *loaded = (struct ttt_loaded){.path = path};
-    if (!in)
+    r.text = ttt_text_read(path, &size);
+    if (!r.text)
         return ttt_message_refuse(&r.message, "%s", strerror(errno));
-    int status = read_all(in, &r);
-    fclose(in);
-    if (status != 0)
-        ttt_message_refuse(&r.message, "it cannot be read");
-    else
-        status = load(&r, loaded);
+    r.end = r.text + size;
+    int status = load(&r, loaded);
     if (status == 0) {
         loaded->kind = r.schema->kind;
-        status = loaded->kind == TTT_KIND_FUZZ ? check_campaign(&r) : 0;
+        status = loaded->kind == TTT_KIND_FUZZ ? check_campaign(&r, loaded->root) : 0;
     }
     free(r.text);
     if (status != 0) {

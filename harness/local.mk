@@ -110,6 +110,7 @@ ttt_report_SOURCES = \
 	harness/page_cases.c \
 	harness/page_criteria.c \
 	harness/page_judge.c \
+	harness/page_shapes.c \
 	harness/page_speed.c \
 	harness/page_tensors.c \
 	harness/page_training.c \

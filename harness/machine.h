@@ -8,11 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { TTT_MACHINE_GPUS = 16 };
+
 struct ttt_machine {
     char system[256]; /* "Linux 6.1.0 x86_64" */
     char cpu[128];    /* model, "unknown" where the system does not say */
     int64_t cores;
     int64_t memory_bytes;
+    int gpus;
+    char gpu[TTT_MACHINE_GPUS][96]; /* the name of each: "NVIDIA H200" */
 };
 
 void ttt_machine_probe(struct ttt_machine *machine);

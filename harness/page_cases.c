@@ -65,7 +65,7 @@ static void add_cases(struct ttt_page *page, const struct line *lines, size_t co
         json_object_set_new(page->values, "few_left_out", json_integer((json_int_t)(count - MOST_IN_MARKDOWN)));
 }
 
-/* What the cases of one form and distribution cover. */
+/* What the cases of one form and distribution cover that were not skipped. */
 struct cover {
     size_t cases, failed, tails, one_group;
     int64_t least_n, most_n, most_heads, most_batch, most_f, most_d;
@@ -106,14 +106,20 @@ static void add_verified(struct ttt_page *page, struct cover covers[2][TTT_DIST_
             forms[causal] += c->cases;
         }
     }
+    if (all.cases == 0) {
+        json_object_set_new(page->values, "verified", json_string("nothing, as every case was skipped"));
+        return;
+    }
+    json_t *lengths = ttt_page_range(all.least_n, all.most_n);
     json_object_set_new(page->values, "verified",
-                        json_sprintf("%zu cases of %zu candidate%s: %s form, %s data, %lld to %lld tokens, up to %lld "
-                                     "heads",
-                                     all.cases, page->standings.count, page->standings.count == 1 ? "" : "s",
+                        json_sprintf("%zu case%s of %zu candidate%s: %s form, %s data, %s tokens, up to %lld heads",
+                                     all.cases, all.cases == 1 ? "" : "s", page->standings.count,
+                                     page->standings.count == 1 ? "" : "s",
                                      forms[0] == 0   ? "causal"
                                      : forms[1] == 0 ? "non-causal"
                                                      : "non-causal and causal",
-                                     data, (long long)all.least_n, (long long)all.most_n, (long long)all.most_heads));
+                                     data, json_string_value(lengths), (long long)all.most_heads));
+    json_decref(lengths);
 }
 
 static void add_coverage(struct ttt_page *page, const struct line *lines, size_t count)
@@ -123,7 +129,8 @@ static void add_coverage(struct ttt_page *page, const struct line *lines, size_t
     json_t *rows = json_array();
     for (size_t i = 0; i < count; i++) {
         struct ttt_case c;
-        if (ttt_case_parse(ttt_load_text(lines[i].worst.result, "case"), &c, error, sizeof error) == 0)
+        if (lines[i].verdict != TTT_SKIPPED &&
+            ttt_case_parse(ttt_load_text(lines[i].worst.result, "case"), &c, error, sizeof error) == 0)
             add_cover(&covers[c.shape.causal != 0][c.distribution], &c.shape, lines[i].verdict == TTT_FAIL);
     }
     for (int causal = 0; causal < 2; causal++)
@@ -136,9 +143,7 @@ static void add_coverage(struct ttt_page *page, const struct line *lines, size_t
                                 c->failed      ? "bad"
                                 : c->cases > 0 ? "good"
                                                : "near",
-                                "lengths",
-                                c->cases > 0 ? json_sprintf("%lld to %lld", (long long)c->least_n, (long long)c->most_n)
-                                             : json_string("none"),
+                                "lengths", c->cases > 0 ? ttt_page_range(c->least_n, c->most_n) : json_string("none"),
                                 "batch", (json_int_t)c->most_batch, "heads", (json_int_t)c->most_heads, "widths",
                                 json_sprintf("%lld, %lld", (long long)c->most_f, (long long)c->most_d), "tails",
                                 (json_int_t)c->tails, "one_group", (json_int_t)c->one_group));

@@ -258,8 +258,6 @@ void ttt_page_tensors(struct ttt_page *page)
             cases += s->by_verdict[v];
         json_object_set_new(candidate, "cases", json_integer((json_int_t)cases));
         json_object_set_new(candidate, "failed", json_integer((json_int_t)s->by_verdict[TTT_FAIL]));
-        json_object_set_new(candidate, "class", json_string(s->by_verdict[TTT_FAIL] ? "bad" : "good"));
-        json_object_set_new(candidate, "verdict", json_string(s->by_verdict[TTT_FAIL] ? "FAIL" : "PASS"));
         add_rows(candidate, s);
         add_quantiles(candidate, s);
         add_maps(candidate, s);

@@ -45,27 +45,32 @@ static struct tally tally_of(const struct ttt_page *page)
     return t;
 }
 
-/* "ref-f32 and ref-bf16": those that failed, or those that did not. */
-static json_t *names(const struct ttt_page *page, int failed)
+/* "ref-f32, ref-bf16 and gpu-bf16" of a list of texts, which is released. */
+static json_t *joined(json_t *list)
 {
+    const size_t n = json_array_size(list);
     json_t *text = json_string("");
-    size_t left = 0, done = 0;
-    for (size_t i = 0; i < page->standings.count; i++)
-        left += (page->standings.list[i].by_verdict[TTT_FAIL] > 0) == failed;
-    for (size_t i = 0; i < page->standings.count; i++) {
-        const struct ttt_standing *s = &page->standings.list[i];
-        if ((s->by_verdict[TTT_FAIL] > 0) != failed)
-            continue;
+    for (size_t i = 0; i < n; i++) {
         json_t *more = json_sprintf("%s%s%s", json_string_value(text),
-                                    done == 0          ? ""
-                                    : done + 1 == left ? " and "
-                                                       : ", ",
-                                    s->candidate);
+                                    i == 0       ? ""
+                                    : i + 1 == n ? " and "
+                                                 : ", ",
+                                    json_string_value(json_array_get(list, i)));
         json_decref(text);
         text = more;
-        done++;
     }
+    json_decref(list);
     return text;
+}
+
+/* The candidates of this verdict. */
+static json_t *names(const struct ttt_page *page, enum ttt_verdict verdict)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < page->standings.count; i++)
+        if (ttt_standing_verdict(&page->standings.list[i]) == verdict)
+            json_array_append_new(list, json_string(page->standings.list[i].candidate));
+    return joined(list);
 }
 
 /* Why, in a sentence, where no case failed. */
@@ -92,7 +97,7 @@ static void add_answer(struct ttt_page *page, const struct tally *t, const struc
 {
     const int bad = t->failed_candidates > 0 || t->unproven > 0 || t->findings > 0;
     const int open = !bad && (t->judged == 0 || t->unseen > 0);
-    json_t *failed = names(page, 1), *passed = names(page, 0);
+    json_t *failed = names(page, TTT_FAIL), *passed = names(page, TTT_PASS);
     const char *who = json_string_value(bad && t->failed_candidates > 0 ? failed : passed);
     json_object_set_new(page->values, "answer", json_string(bad ? "Do not ship" : open ? "Not proven" : "Ship"));
     json_object_set_new(page->values, "answer_class", json_string(bad ? "bad" : open ? "near" : "good"));
@@ -106,6 +111,12 @@ static void add_answer(struct ttt_page *page, const struct tally *t, const struc
         json_object_set_new(page->values, "reason", reason(t, worst));
     json_decref(failed);
     json_decref(passed);
+}
+
+/* What follows a share. */
+static const char *of_bound(double share)
+{
+    return isinf(share) ? "" : share <= 1 ? " of the bound" : " the bound";
 }
 
 static void add_worst(struct ttt_page *page, const struct ttt_extreme *worst)
@@ -127,10 +138,10 @@ static void add_worst(struct ttt_page *page, const struct ttt_extreme *worst)
     json_t *share = ttt_page_share(worst->share), *error = ttt_page_error(ttt_load_number(worst->tensor, "rel_l2"));
     const char *place = ttt_load_text(worst->gate, "place");
     json_object_set_new(w, "detail",
-                        json_sprintf("%s reads %s of at most %s (%s of the bound)%s%s; relative error of the tensor %s",
+                        json_sprintf("%s reads %s of at most %s (%s%s)%s%s; relative error of the tensor %s",
                                      ttt_load_text(worst->gate, "name"), json_string_value(value),
-                                     json_string_value(bound), json_string_value(share), *place ? " at " : "", place,
-                                     json_string_value(error)));
+                                     json_string_value(bound), json_string_value(share), of_bound(worst->share),
+                                     *place ? " at " : "", place, json_string_value(error)));
     json_decref(value);
     json_decref(bound);
     json_decref(share);
@@ -138,21 +149,80 @@ static void add_worst(struct ttt_page *page, const struct ttt_extreme *worst)
 }
 
 /* Counts that are not 0. */
-static void add_counts(struct ttt_page *page, const struct tally *t)
+static json_t *counts_json(const struct ttt_standing *s)
 {
-    static const char *const word[TTT_VERDICT_COUNT] = {
-        [TTT_PASS] = "passed",
-        [TTT_FAIL] = "failed",
-        [TTT_SKIPPED] = "skipped",
-        [TTT_ILL_CONDITIONED] = "ill-conditioned",
-        [TTT_VACUOUS] = "passed, blind to some operand",
+    static const struct {
+        enum ttt_verdict verdict;
+        const char *word;
+    } kinds[TTT_VERDICT_COUNT] = {
+        {TTT_PASS, "passed"},     {TTT_VACUOUS, "passed but blind to some operand"},
+        {TTT_FAIL, "failed"},     {TTT_ILL_CONDITIONED, "ill-conditioned"},
+        {TTT_SKIPPED, "skipped"},
     };
     json_t *counts = json_array();
-    for (int v = 0; v < TTT_VERDICT_COUNT; v++)
-        if (t->by_verdict[v] > 0)
-            json_array_append_new(counts, json_pack("{s:I, s:s, s:s}", "count", (json_int_t)t->by_verdict[v], "word",
-                                                    word[v], "class", ttt_page_verdict_class(v)));
-    json_object_set_new(page->values, "counts", counts);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (s->by_verdict[kinds[i].verdict] > 0)
+            json_array_append_new(counts, json_pack("{s:I, s:s, s:s, s:s}", "count",
+                                                    (json_int_t)s->by_verdict[kinds[i].verdict], "word", kinds[i].word,
+                                                    "class", ttt_page_verdict_class((int)kinds[i].verdict), "comma",
+                                                    json_array_size(counts) > 0 ? ", " : ""));
+    return counts;
+}
+
+/* Does the run judge the candidate? */
+static int judges(const struct ttt_page *page, size_t run, const char *candidate)
+{
+    const struct ttt_loaded *loaded = &page->loaded[run];
+    const json_t *cases = loaded->kind == TTT_KIND_VERIFY ? json_object_get(loaded->root, "cases") : NULL;
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        const json_t *result = json_array_get(cases, i);
+        if (strcmp(ttt_load_text(result, "candidate"), candidate) == 0 && ttt_standings_has(&page->standings, result))
+            return 1;
+    }
+    return 0;
+}
+
+/* Which candidates were judged on which machine: a line of each run that judged some. */
+static void add_places(struct ttt_page *page)
+{
+    json_t *places = json_array(), *runs = json_object_get(page->values, "runs");
+    for (size_t i = 0; i < page->count; i++) {
+        json_t *list = json_array();
+        for (size_t j = 0; j < page->standings.count; j++)
+            if (judges(page, i, page->standings.list[j].candidate))
+                json_array_append_new(list, json_string(page->standings.list[j].candidate));
+        const size_t judged = json_array_size(list);
+        json_t *who = joined(list);
+        if (judged > 0)
+            json_array_append_new(places, json_pack("{s:O, s:O}", "who", who, "run", json_array_get(runs, i)));
+        json_decref(who);
+    }
+    json_object_set_new(page->values, "places", places);
+}
+
+static json_t *nearest_json(const struct ttt_extreme *worst)
+{
+    return json_pack("{s:s, s:o}", "what", ttt_load_text(worst->tensor, "name"), "share", ttt_page_share(worst->share));
+}
+
+/* A line of each candidate. */
+static void add_standings(struct ttt_page *page)
+{
+    static const char *const word[TTT_VERDICT_COUNT] = {
+        [TTT_PASS] = "PASS", [TTT_FAIL] = "FAIL", [TTT_SKIPPED] = "not judged"};
+    json_t *list = json_array();
+    for (size_t i = 0; i < page->standings.count; i++) {
+        const struct ttt_standing *s = &page->standings.list[i];
+        const enum ttt_verdict verdict = ttt_standing_verdict(s);
+        json_t *line = json_pack("{s:s, s:s, s:s, s:o}", "candidate", s->candidate, "verdict", word[verdict], "class",
+                                 ttt_page_verdict_class(verdict), "counts", counts_json(s));
+        if (s->worst.check)
+            json_object_set_new(line, "broken", json_string(ttt_load_text(s->worst.check, "name")));
+        else if (s->worst.tensor)
+            json_object_set_new(line, s->worst.share <= 1 ? "nearest" : "beyond", nearest_json(&s->worst));
+        json_array_append_new(list, line);
+    }
+    json_object_set_new(page->values, "standings", list);
 }
 
 /* Operands that no case sees, by candidate. */
@@ -175,7 +245,8 @@ void ttt_page_verdict(struct ttt_page *page)
         if (ttt_extreme_is_worse(&page->standings.list[i].worst, &worst))
             worst = page->standings.list[i].worst;
     add_answer(page, &t, &worst);
-    add_counts(page, &t);
+    add_standings(page);
+    add_places(page);
     add_unseen(page);
     if (worst.result)
         add_worst(page, &worst);

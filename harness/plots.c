@@ -249,6 +249,20 @@ static int add_losses(struct ttt_page *page, json_t *losses, json_t *gaps, char 
     return status;
 }
 
+static int add_shapes(struct ttt_page *page, char *error, size_t error_size)
+{
+    const json_t *shapes = json_object_get(page->values, "shapes");
+    for (size_t i = 0; i < json_array_size(shapes); i++) {
+        const json_t *charts = json_object_get(json_array_get(shapes, i), "charts");
+        for (size_t j = 0; j < json_array_size(charts); j++) {
+            json_t *chart = json_array_get(charts, j), *svg = draw(ttt_template_shapes, chart, error, error_size);
+            if (json_object_set_new(chart, "svg", svg) != 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
 int ttt_plots_make(struct ttt_page *page, char *error, size_t error_size)
 {
     json_t *growth = json_array(), *ulps = json_array(), *losses = json_array(), *gaps = json_array();
@@ -256,7 +270,7 @@ int ttt_plots_make(struct ttt_page *page, char *error, size_t error_size)
     json_object_set_new(page->values, "gaps", gaps);
     json_object_set_new(page->values, "growth", growth);
     json_object_set_new(page->values, "ulps", ulps);
-    if (add_losses(page, losses, gaps, error, error_size) != 0)
+    if (add_losses(page, losses, gaps, error, error_size) != 0 || add_shapes(page, error, error_size) != 0)
         return -1;
     for (size_t i = 0; i < page->standings.count; i++) {
         const struct ttt_standing *s = &page->standings.list[i];

@@ -194,8 +194,8 @@ static const struct ttt_rule proof_row[] = {
     MUST("slopes", COUNT),        MUST("worst", CASE),        END};
 static const struct ttt_rule proof[] = {MUST("bound", SIZE), MUST("ratio", SIZE), HOLDS("rows", LIST, proof_row), END};
 
-static const struct ttt_rule machine[] = {MUST("system", TEXT), MUST("cpu", TEXT), MUST("cores", COUNT),
-                                          MUST("memory_bytes", COUNT), END};
+static const struct ttt_rule machine[] = {MUST("system", TEXT),        MUST("cpu", TEXT),  MUST("cores", COUNT),
+                                          MUST("memory_bytes", COUNT), MAY("gpus", TEXTS), END};
 #define HEAD                                                                                                           \
     MUST("program", TEXT), MUST("command", TEXT), MUST("version", TEXT), MUST("revision", TEXT),                       \
         HOLDS("machine", OBJECT, machine), MUST("started", TEXT)
@@ -297,6 +297,8 @@ int ttt_schema_refuse(const struct ttt_checker *c, const char *format, ...)
 {
     struct ttt_refusal *r = c->refusal;
     va_list args;
+    if (!r)
+        return -1;
     va_start(args, format);
     vsnprintf(r->what, sizeof r->what, format, args);
     va_end(args);

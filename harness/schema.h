@@ -42,7 +42,7 @@ struct ttt_refusal {
 struct ttt_checker {
     const char *text, *end;
     const struct ttt_json_step *at;
-    struct ttt_refusal *refusal;
+    struct ttt_refusal *refusal; /* NULL: nobody asks what it was */
 };
 
 /* The schema that the report names; NULL where it is none of those that are read. */

@@ -129,12 +129,25 @@ static struct ttt_standing *standing_of(struct ttt_standings *s, const char *can
     return &s->list[s->count++];
 }
 
-/* Those that failed go first; else the order stays. */
+enum ttt_verdict ttt_standing_verdict(const struct ttt_standing *s)
+{
+    if (s->by_verdict[TTT_FAIL] > 0)
+        return TTT_FAIL;
+    return s->by_verdict[TTT_PASS] + s->by_verdict[TTT_VACUOUS] > 0 ? TTT_PASS : TTT_SKIPPED;
+}
+
+static int is_before(const struct ttt_standing *a, const struct ttt_standing *b)
+{
+    static const int rank[TTT_VERDICT_COUNT] = {[TTT_FAIL] = 2, [TTT_PASS] = 1};
+    const int first = rank[ttt_standing_verdict(a)], second = rank[ttt_standing_verdict(b)];
+    return first != second ? first > second : ttt_extreme_is_worse(&a->worst, &b->worst);
+}
+
+/* Those that are alike stay in their order. */
 static void sort(struct ttt_standings *s)
 {
     for (size_t i = 1; i < s->count; i++)
-        for (size_t j = i; j > 0 && s->list[j].by_verdict[TTT_FAIL] > 0 && s->list[j - 1].by_verdict[TTT_FAIL] == 0;
-             j--) {
+        for (size_t j = i; j > 0 && is_before(&s->list[j], &s->list[j - 1]); j--) {
             const struct ttt_standing moved = s->list[j];
             s->list[j] = s->list[j - 1];
             s->list[j - 1] = moved;
@@ -159,18 +172,23 @@ static int has_candidates(const struct ttt_loaded *loaded, size_t count)
     return 0;
 }
 
+int ttt_standings_has(const struct ttt_standings *s, const json_t *result)
+{
+    return !(s->leave_proofs && ttt_standings_is_proof(result));
+}
+
 int ttt_standings_make(struct ttt_standings *s, const struct ttt_loaded *loaded, size_t count)
 {
-    const int leave_proofs = has_candidates(loaded, count);
     size_t all = 0;
     for (size_t i = 0; i < count; i++)
         all += json_array_size(json_object_get(loaded[i].root, "cases"));
-    *s = (struct ttt_standings){.results = calloc(all + 1, sizeof *s->results)};
+    *s = (struct ttt_standings){.results = calloc(all + 1, sizeof *s->results),
+                                .leave_proofs = has_candidates(loaded, count)};
     for (size_t i = 0; i < count && s->results; i++) {
         const json_t *cases = loaded[i].kind == TTT_KIND_VERIFY ? json_object_get(loaded[i].root, "cases") : NULL;
         for (size_t j = 0; j < json_array_size(cases); j++) {
             const json_t *result = json_array_get(cases, j);
-            if (leave_proofs && ttt_standings_is_proof(result))
+            if (!ttt_standings_has(s, result))
                 continue;
             struct ttt_standing *standing = standing_of(s, ttt_load_text(result, "candidate"));
             if (!standing)

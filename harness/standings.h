@@ -30,22 +30,28 @@ struct ttt_standing {
 };
 
 struct ttt_standings {
-    struct ttt_standing *list; /* those that failed first, then by name's first appearance */
+    struct ttt_standing *list; /* those that failed first, then the worst first, those that were not judged last */
     size_t count;
     struct ttt_extreme *results; /* of each result of all runs, in their order, its worst reading */
     size_t result_count;
+    int leave_proofs; /* there are candidates, so that the truth itself is none of them */
 };
 
 /* Is this a result of the truth itself, judged by ground truth in a file? */
 int ttt_standings_is_proof(const json_t *result);
 
-/* Where there are candidates, the truth itself is none of them.  0, or -1 when memory cannot be had; free with
- * ttt_standings_free either way. */
+/* Is this a result of a candidate? */
+int ttt_standings_has(const struct ttt_standings *s, const json_t *result);
+
+/* 0, or -1 when memory cannot be had; free with ttt_standings_free either way. */
 int ttt_standings_make(struct ttt_standings *s, const struct ttt_loaded *loaded, size_t count);
 void ttt_standings_free(struct ttt_standings *s);
 
 /* The worst reading of one result (no tensor or check: nothing was judged). */
 struct ttt_extreme ttt_standings_worst(const json_t *result);
+
+/* FAIL where something failed; SKIPPED where nothing was judged; else PASS. */
+enum ttt_verdict ttt_standing_verdict(const struct ttt_standing *s);
 
 /* Is this one worse? */
 int ttt_extreme_is_worse(const struct ttt_extreme *a, const struct ttt_extreme *than);

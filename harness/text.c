@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "text.h"
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,6 +29,34 @@ const char *ttt_text_quote(char *out, size_t out_size, const char *s, size_t n)
     }
     out[used] = '\0';
     return out;
+}
+
+char *ttt_text_read(const char *path, size_t *size)
+{
+    FILE *in = fopen(path, "rb");
+    char *text = NULL;
+    size_t room = 0, got = 1;
+    *size = 0;
+    while (in && got > 0) {
+        if (*size == room) { /* one byte more than is told: the zero */
+            char *more = realloc(text, (room = 2 * room + 65536) + 1);
+            if (!more)
+                break;
+            text = more;
+        }
+        got = fread(text + *size, 1, room - *size, in);
+        *size += got;
+    }
+    const int bad = !in || got > 0 || ferror(in), saved = errno;
+    if (in)
+        fclose(in);
+    if (!bad) {
+        text[*size] = '\0';
+        return text;
+    }
+    free(text);
+    errno = saved;
+    return NULL;
 }
 
 int ttt_message_refuse(const struct ttt_message *m, const char *format, ...)

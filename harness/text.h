@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Text that comes from outside: numbers read strictly, and strings made fit for one line of a message.
+ * Text that comes from outside: files read whole, numbers read strictly, and strings made fit for one line of a
+ * message.
  */
 #ifndef TTT_HARNESS_TEXT_H
 #define TTT_HARNESS_TEXT_H
@@ -16,6 +17,9 @@
 
 /* The first `n` bytes of `s` as printable ASCII (others as \xHH), cut with "..." where `out` is full.  Returns out. */
 const char *ttt_text_quote(char *out, size_t out_size, const char *s, size_t n);
+
+/* The whole of a file, with a zero behind it, to be freed; NULL with errno. */
+char *ttt_text_read(const char *path, size_t *size);
 
 /* Where the one line about a file goes. */
 struct ttt_message {

@@ -2,7 +2,7 @@
 # What reports look like: templates that are built into ttt-report, so that it needs no files of its own.
 report_templates = \
 	reports/gap.gp reports/growth.gp reports/loss.gp reports/page.html reports/picture.svg reports/report.md \
-	reports/summary.md reports/ulps.gp
+	reports/shapes.gp reports/summary.md reports/ulps.gp
 EXTRA_DIST += $(report_templates) reports/templates.sh
 CLEANFILES += reports/templates.c
 reports/templates.c: $(report_templates) reports/templates.sh
@@ -10,8 +10,8 @@ reports/templates.c: $(report_templates) reports/templates.sh
 
 # What a release publishes: make release-report VERSION=0.1.0, which writes reports/VERSION/ of the source tree.
 # RELEASE_SUITE=standard takes minutes, release hours.  RELEASE_CANDIDATES: of ttt-verify and ttt-bench; none: the best
-# that are here.  RELEASE_EXTRA: more reports for the page (of check-mutants, compare-criteria, power-curves,
-# false-alarms, the training check, ttt-fuzz, ttt-bench on another machine).
+# that are here.  RELEASE_EXTRA: more reports for the page, of names that none made here has (of ttt-verify and ttt-bench
+# on another machine, check-mutants, compare-criteria, power-curves, false-alarms, the training check, ttt-fuzz).
 RELEASE_SUITE = release
 RELEASE_CANDIDATES =
 RELEASE_BENCH = b1h48n2048c64f64d256g16 eps=1e-8 dist=model

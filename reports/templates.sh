@@ -11,6 +11,6 @@ embed() {
 }
 
 printf '/* Written by templates.sh; do not edit. */\n#include "harness/templates.h"\n'
-for part in gap:gap.gp growth:growth.gp loss:loss.gp markdown:report.md page:page.html picture:picture.svg summary:summary.md ulps:ulps.gp; do
+for part in gap:gap.gp growth:growth.gp loss:loss.gp markdown:report.md page:page.html picture:picture.svg shapes:shapes.gp summary:summary.md ulps:ulps.gp; do
     embed "${part%%:*}" "$1/${part#*:}"
 done

@@ -21,9 +21,12 @@ page=${1-}
 if [ -z "$page" ]; then
     "$verify" --quiet --candidate ref-f32 --candidate ref-bf16 --case b1h2n96c16f16d32g2 --case b1h2n64c16f16d32g2 \
         --json "$scratch/run.json" &&
-        "$verify" --quiet --candidate ref-f64 --case b1h1n64c16f16d32g2 --json "$scratch/double.json" &&
-        "$report" render --quiet --output "$scratch/out" "$scratch/run.json" "$scratch/double.json" \
-            "${TTT_SRCDIR:-.}"/tests/reports/*.json || exit 1
+        "$verify" --quiet --candidate ref-f64 --case b1h1n64c16f16d32g2 --json "$scratch/double.json" || exit 1
+    sed -e 's/"candidate": "[^"]*"/"candidate": "wrong-kernel"/' -e '/"name": "G1.tensor"/,/}/s/"value": .*,/"value": 123456,/' \
+        -e '/"checks": \[/,/\]/!s/"verdict": "[A-Z]*"/"verdict": "FAIL"/' "$scratch/run.json" >"$scratch/wrong.json" || exit 1
+    "$report" render --quiet --output "$scratch/out" "$scratch/run.json" "$scratch/double.json" "$scratch/wrong.json" \
+        "${TTT_SRCDIR:-.}"/tests/reports/*.json
+    [ $? -eq 1 ] || exit 1
     page=$scratch/out/report.html
 fi
 
@@ -42,7 +45,15 @@ addEventListener("load", function () {
     var to = a.getAttribute("href");
     expect(to[0] === "#" && document.getElementById(to.slice(1)), "link: " + to);
   });
-  all("[src], link[href], use, image").forEach(function (e) {
+  all("use").forEach(function (e) {
+    var to = e.getAttribute("xlink:href") || "";
+    expect(to[0] === "#" && document.getElementById(to.slice(1)) && e.getBoundingClientRect().width > 2, "mark: " + e.outerHTML.slice(0, 80));
+  });
+  expect(all(".shapes svg").length >= 2, "shapes: there are no charts");
+  all(".shapes svg").forEach(function (svg, i) {
+    expect(svg.querySelectorAll("use").length >= 2, "shapes: no mark in number " + i);
+  });
+  all("[src], link[href], image").forEach(function (e) {
     expect((e.getAttribute("href") || "").startsWith("data:"), "request: " + e.outerHTML.slice(0, 80));
   });
   expect(performance.getEntriesByType("resource").length === 0, "request: a resource was fetched");
@@ -60,7 +71,7 @@ addEventListener("load", function () {
   names.forEach(function (name, i) { expect(names.indexOf(name) === i, "name: twice " + name); });
   expect(document.documentElement.scrollWidth <= innerWidth, "width: " + document.documentElement.scrollWidth + " of " + innerWidth);
   all("[role=img]").forEach(function (e) { expect(e.getAttribute("aria-label"), "label: of " + e.outerHTML.slice(0, 80)); });
-  all("svg").forEach(function (e) { expect(e.closest("[role=img]"), "label: a drawing without a name, " + e.outerHTML.slice(0, 80)); });
+  all("svg").forEach(function (e) { expect(e.closest("[role=img], [aria-hidden=true]"), "label: a drawing without a name, " + e.outerHTML.slice(0, 80)); });
   all("section").forEach(function (e) {
     var by = document.getElementById(e.getAttribute("aria-labelledby"));
     expect(e.getAttribute("aria-label") || (by && by.textContent.trim()), "label: of a section, " + e.outerHTML.slice(0, 80));

@@ -175,6 +175,50 @@ said report.html '1 files, 0 not proven</strong>, worst relative error'
 sed '/"tensors": \[/,$!s/"verdict": "[A-Z]*"/"verdict": "FAIL"/' "$scratch/vectors.json" >"$scratch/untrue.json"
 expect 1 0 '^Do not ship: 1 proofs of the truth itself failed' render --output "$scratch/whole" "$scratch/untrue.json" "$scratch/old.json"
 
+# The machine is named with its GPUs, and the first screen says which candidate was judged where, the worst first, and
+# one that nothing was judged of last; speed stands under its machine.
+mkdir "$scratch/driver"
+# shellcheck disable=SC2086 # lists of options
+${CC:-cc} -std=gnu11 -Wall -Werror ${SANITIZE_CFLAGS-} -shared -fPIC "$srcdir/tests/fake_nvml.c" \
+    -o "$scratch/driver/libnvidia-ml.so.1" || fail 'no library of GPUs'
+for program in "$verify:verify" "$bench:bench"; do
+    LD_LIBRARY_PATH=$scratch/driver:${LD_LIBRARY_PATH-} "${program%:*}" --quiet --candidate ref-bf16 \
+        --case b1h2n48c16f16d32g2 --json "$scratch/gpu-${program#*:}.json" >/dev/null || fail "no run of ${program%:*}"
+    tr -d ' \n' <"$scratch/gpu-${program#*:}.json" | grep -q '"gpus":\["PaperGPU"\]}' || fail "no GPU in the report of $program"
+done
+sed -i 's/"candidate": "ref-bf16"/"candidate": "theirs"/' "$scratch/gpu-verify.json"
+sed -e 's/"candidate": "theirs"/"candidate": "absent"/' -e 's/"verdict": "[A-Z]*"/"verdict": "SKIPPED"/' \
+    "$scratch/gpu-verify.json" >"$scratch/absent.json"
+expect 0 0 '^Ship' render --output "$scratch/whole" "$scratch/absent.json" "$scratch/old.json" "$scratch/gpu-verify.json" \
+    "$scratch/gpu-bench.json"
+said report.html '<h1>Ship: [a-z0-9-]*, [a-z0-9-]* and [a-z0-9-]*</h1>'
+said report.html '<strong>theirs: <span class="good">PASS</span></strong>, <span class="good">1 passed</span>; nearest'
+said report.html '<strong>absent: <span class="near">not judged</span></strong>, <span class="near">1 skipped</span>'
+said report.html '<strong>theirs</strong> on Paper GPU, .* cores, .* GiB'
+said report.html '<p class="soft">On Paper GPU, '
+said report.md '^- .theirs. on Paper GPU, '
+said report.md '^On Paper GPU, '
+said summary.md '^- .theirs.: .ttt-verify. .*, Paper GPU, '
+grep -o '^- .[a-z0-9-]*.: [a-zA-Z]*' "$scratch/whole/report.md" | tail -1 | grep -q 'absent.: not' || fail 'what was not judged is not last'
+
+# The space of shapes: a mark for each place and verdict, and the same as a table; of many sizes the rarest share a row.
+said report.md '^| .theirs.: C, F, D | directions '
+said report.md '^| 16, 16, 32 | both | 48 | 2 | 1 | 0 | 0 | 0 | 0 |$'
+said report.md '^| 16, 16, 32 | both | 48 | 2 | 0 | 0 | 0 | 1 | 0 |$'
+said report.md '^| 16, 16, 32 | both | 40 to 48 | 2 | 2 | 0 | 0 | 0 | 0 |$'
+i=0
+sizes=
+while [ $i -lt 14 ]; do
+    i=$((i + 1))
+    sizes="$sizes --case b1h1n4c${i}f2d2g1"
+done
+# shellcheck disable=SC2086 # several words
+"$verify" --quiet --candidate ref-f32 $sizes --direction forward --json "$scratch/sizes.json" || fail 'no run of many sizes'
+expect 0 0 '^' render --output "$scratch/sizes" "$scratch/sizes.json"
+[ "$(grep -c '^| [0-9]*, 2, 2 | forward | 4 | 1 |' "$scratch/sizes/report.md")" -eq 11 ] || fail 'not 11 sizes have a row'
+grep -q '^| others | forward | 4 | 1 | ' "$scratch/sizes/report.md" || fail 'the other sizes have no row'
+[ "$(grep -o '>[^<]*, 2, 2</text>\|> *others</text>' "$scratch/sizes/report.html" | wc -l)" -eq 12 ] || fail 'a size is not at the axis'
+
 # Text that comes from outside cannot become markup.
 sed -e 's/"candidate": "ref-f32"/"candidate": "<script>x|`y"/' "$scratch/old.json" >"$scratch/hostile.json"
 expect 0 0 '^Ship' render --output "$scratch/hostile" "$scratch/hostile.json" "$scratch/bench.json"

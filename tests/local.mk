@@ -30,6 +30,7 @@ check_scripts = \
 	tests/check-page.sh \
 	tests/check-quickstart.sh \
 	tests/check-readme.sh \
+	tests/check-release.sh \
 	tests/check-report.sh \
 	tests/test-verify-cli.sh
 
@@ -37,7 +38,7 @@ check_scripts = \
 EXTRA_DIST += tests/reports/criteria.json tests/reports/false-alarms.json tests/reports/gradients.json \
 	tests/reports/mutants.json tests/reports/training.json
 
-EXTRA_DIST += $(check_scripts) tests/installed_forward.c tests/junit.rng tests/strip-comments.awk
+EXTRA_DIST += $(check_scripts) tests/fake_nvml.c tests/installed_forward.c tests/junit.rng tests/strip-comments.awk
 
 # Plug-ins that check-cheats.sh compiles.
 EXTRA_DIST += \
@@ -140,7 +141,7 @@ tests_test_safetensors_SOURCES = tests/test_safetensors.c tests/files.c tests/fi
 tests_test_safetensors_case_SOURCES = tests/test_safetensors_case.c tests/files.c tests/files.h tests/run.h
 tests_test_shapes_SOURCES = tests/test_shapes.c tests/run.h
 tests_test_tensors_SOURCES = tests/test_tensors.c tests/run.h
-tests_test_text_SOURCES = tests/test_text.c tests/run.h
+tests_test_text_SOURCES = tests/test_text.c tests/files.c tests/files.h tests/run.h
 
 # The judge.
 check_PROGRAMS += \

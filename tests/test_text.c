@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include "files.h"
 #include "harness/text.h"
 #include "run.h"
+#include <errno.h>
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 
 START_TEST(quote_keeps_printable_text)
 {
@@ -148,6 +151,30 @@ START_TEST(message_is_one_line_that_begins_with_the_path)
 }
 END_TEST
 
+/* Of any length, also that of the room that is taken at once; a directory and nothing are refused. */
+START_TEST(a_file_is_read_whole)
+{
+    static const size_t sizes[] = {0, 1, 65535, 65536, 65537, 300000};
+    static char data[300000];
+    size_t size;
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (char)(i * 2654435761u >> 13);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        files_write(files_path("file"), data, sizes[i]);
+        char *text = ttt_text_read(files_path("file"), &size);
+        ck_assert_ptr_nonnull(text);
+        ck_assert_uint_eq(size, sizes[i]);
+        ck_assert_mem_eq(text, data, size);
+        ck_assert_int_eq(text[size], 0);
+        free(text);
+    }
+    ck_assert_ptr_null(ttt_text_read(files_path("missing"), &size));
+    ck_assert_int_eq(errno, ENOENT);
+    ck_assert_ptr_null(ttt_text_read("/", &size));
+    ck_assert_int_eq(errno, EISDIR);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("text");
@@ -162,6 +189,8 @@ int main(void)
     tcase_add_test(tests, numbers_have_their_value);
     tcase_add_test(tests, doubles_round_trip_in_their_shortest_form);
     tcase_add_test(tests, message_is_one_line_that_begins_with_the_path);
+    tcase_add_checked_fixture(tests, files_setup, files_teardown);
+    tcase_add_test(tests, a_file_is_read_whole);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
