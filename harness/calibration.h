@@ -11,11 +11,11 @@
 #include "shapes.h"
 
 /* Raised whenever readings change their meaning: gates, groups, replicas, distributions or rounding points. */
-#define TTT_CALIBRATION_VERSION 6
+#define TTT_CALIBRATION_VERSION 7
 
 /* Error grows along the sequence, and so do the extremes over more groups; a layer norm over a few elements has heavier
- * tails than a wide one.  NC <= 4, NC <= 16, more; F < 16 at any length. */
-enum { TTT_CLASS_SHORT, TTT_CLASS_MEDIUM, TTT_CLASS_LONG, TTT_CLASS_NARROW, TTT_CLASS_COUNT };
+ * tails than a wide one.  NC <= 4, NC <= 16, NC <= 32, more; F < 16 at any length. */
+enum { TTT_CLASS_SHORT, TTT_CLASS_MEDIUM, TTT_CLASS_LONG, TTT_CLASS_LONGEST, TTT_CLASS_NARROW, TTT_CLASS_COUNT };
 extern const char *const ttt_class_name[TTT_CLASS_COUNT];
 int ttt_class_of(const struct ttt_mlp_shape *shape);
 
@@ -44,16 +44,20 @@ uint64_t ttt_calibration_checksum(const struct ttt_calibration *table);
 /* 0, or -1 with one line in `error` when a table is stale or was edited. */
 int ttt_calibration_check(const struct ttt_calibration *table, char *error, size_t error_size);
 
-/* Do the shapes that the readings were made on (ttt-calibrate.c) say what correct kernels read on this one?  They have
+/* Do the shapes that the readings were made on (ttt-calibrate.c) say what correct kernels of such types read on this
+ * one?  They have
  *
  *   3 <= F <= 128, F <= D <= 512 (F < 16: 48)
  *   9 to 64 rows in a mini-batch (F < 16: 4), of F < 64 at most 20
+ *   at most 288 mini-batches (F < 16: 19) where the types are float
  *
  * Rows of fewer than TTT_GROUP_LEAST elements are pooled with all others of their mini-batch, however differently they
  * are conditioned, and how far the worst of them is above the mean depends on how many they are.  Fewer hidden units
  * than columns make whole errors common to a row of W2; sums over few rows scatter more; a layer norm over two elements
- * is a sign, over one 0, and what is left of an output is one rounded bias. */
-int ttt_calibration_covers(const struct ttt_mlp_shape *shape);
+ * is a sign, over one 0, and what is left of an output is one rounded bias.
+ * Float rounds the state itself at each update, which bfloat16's replicas do not: what float states read grows with the
+ * root of the number of mini-batches.  Replicas of bfloat16 grow as its kernels do, and read the same at any length. */
+int ttt_calibration_covers(enum ttt_types types, const struct ttt_mlp_shape *shape);
 
 /* The threshold for a gate of a tensor of a case over a group of `elements`; NaN (which nothing passes) where no
  * correct run has had a reading.  Of G3 at least the margin times what independent errors have.  `any_distribution`:

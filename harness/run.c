@@ -391,7 +391,7 @@ static void note_contract(const struct lane *lane)
 
 static void note_calibration(struct ttt_result *r)
 {
-    if (r->types != TTT_TYPES_F64 && !ttt_calibration_covers(&r->c.shape))
+    if (r->types != TTT_TYPES_F64 && !ttt_calibration_covers(r->types, &r->c.shape))
         ttt_result_note(r, "calibration", TTT_PASS,
                         "no shape like this one was calibrated: thresholds are the largest of all shapes and data");
 }
