@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { LONGEST_OF_FLOAT = 288 }; /* mini-batches that were calibrated */
+
 const char *const ttt_class_name[TTT_CLASS_COUNT] = {"NC <= 4", "NC <= 16", "NC <= 32", "NC > 32", "F < 16"};
 
 int ttt_class_of(const struct ttt_mlp_shape *shape)
@@ -69,9 +71,15 @@ int ttt_calibration_covers(enum ttt_types types, const struct ttt_mlp_shape *sha
     const int64_t F = shape->head_dim, D = shape->hidden_dim, NC = ttt_shape_mini_batches(shape);
     const int narrow = ttt_class_of(shape) == TTT_CLASS_NARROW;
     const int64_t rows = shape->seq_len < shape->mini_batch_size ? shape->seq_len : shape->mini_batch_size;
-    const int not_too_long = types != TTT_TYPES_F32 || NC <= (narrow ? 19 : 288);
+    const int not_too_long = types != TTT_TYPES_F32 || NC <= (narrow ? 19 : LONGEST_OF_FLOAT);
     return not_too_long && F >= 3 && F <= 128 && D >= F && D <= (narrow ? 48 : 512) && rows >= (narrow ? 4 : 9) &&
            rows <= (F < TTT_GROUP_LEAST ? 20 : 64);
+}
+
+double ttt_calibration_walk(enum ttt_types types, const struct ttt_mlp_shape *shape)
+{
+    const double NC = (double)ttt_shape_mini_batches(shape);
+    return types == TTT_TYPES_F32 ? sqrt(fmax(1, NC / LONGEST_OF_FLOAT)) : 1;
 }
 
 /* The largest of these classes of size and distributions; -1: of all. */
@@ -93,11 +101,12 @@ double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_t
     const int distribution =
         any_distribution || !covered || c->distribution >= TTT_DIST_COUNT ? -1 : (int)c->distribution;
     const int size = covered ? ttt_class_of(&c->shape) : -1;
+    const double walk = ttt_calibration_walk(types, &c->shape);
     const double threshold =
-        threshold_among(table, by_types, distribution, size, t, gate) / ttt_gate_weight(gate, elements);
+        walk * threshold_among(table, by_types, distribution, size, t, gate) / ttt_gate_weight(gate, elements);
     if (covered || gate < TTT_GATE_G3)
         return threshold;
     const int same_level = gate - TTT_GATE_G3 + TTT_GATE_G1;
-    return fmax(threshold, threshold_among(table, by_types, distribution, size, t, same_level) /
+    return fmax(threshold, walk * threshold_among(table, by_types, distribution, size, t, same_level) /
                                ttt_gate_weight(same_level, elements));
 }

@@ -55,15 +55,19 @@ int ttt_calibration_check(const struct ttt_calibration *table, char *error, size
  * are conditioned, and how far the worst of them is above the mean depends on how many they are.  Fewer hidden units
  * than columns make whole errors common to a row of W2; sums over few rows scatter more; a layer norm over two elements
  * is a sign, over one 0, and what is left of an output is one rounded bias.
- * Float rounds the state itself at each update, which bfloat16's replicas do not: what float states read grows with the
- * root of the number of mini-batches.  Replicas of bfloat16 grow as its kernels do, and read the same at any length. */
+ * Replicas round operands and not the state.  A bfloat16 kernel's operands are its error, at any length; a float one
+ * rounds the state at each update, and what it reads grows with their number. */
 int ttt_calibration_covers(enum ttt_types types, const struct ttt_mlp_shape *shape);
+
+/* By how much thresholds grow for a sequence of float beyond 288 mini-batches, else 1.  The roundings of the state are
+ * a random walk, as long as there are updates: the root of NC / 288. */
+double ttt_calibration_walk(enum ttt_types types, const struct ttt_mlp_shape *shape);
 
 /* The threshold for a gate of a tensor of a case over a group of `elements`; NaN (which nothing passes) where no
  * correct run has had a reading.  Of G3 at least the margin times what independent errors have.  `any_distribution`:
  * the data come from elsewhere; the largest of all distributions, as for data that are not drawn.  A shape that is not
- * covered is of no class either: the largest of all classes and distributions.  There G3 has that of G1: it was on
- * other shapes that errors cancelled, and a mean may be as large as they are. */
+ * covered is of no class either: the largest of all classes and distributions, times ttt_calibration_walk.  There G3
+ * has that of G1: it was on other shapes that errors cancelled, and a mean may be as large as they are. */
 double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_types types, const struct ttt_case *c,
                                  int any_distribution, enum ttt_tensor t, int gate, int64_t elements);
 
