@@ -65,10 +65,10 @@ void fuzz_subject_free(struct fuzz_subject *s)
 }
 
 /* What ttt-calibrate draws its cases from. */
-int fuzz_is_calibrated(const struct fuzz_subject *subject)
+int fuzz_is_calibrated(const struct fuzz_subject *subject, enum ttt_types types)
 {
     const struct ttt_mlp_shape *s = &subject->c.shape;
-    return subject->plain && s->ln_eps >= 1e-8 && s->ln_eps <= 1e-5 && ttt_calibration_covers(s);
+    return subject->plain && s->ln_eps >= 1e-8 && s->ln_eps <= 1e-5 && ttt_calibration_covers(types, s);
 }
 
 /* A verdict that is known before any gate is read. */
@@ -204,7 +204,7 @@ static void fail_gate(struct attempt *a, const struct ttt_gate *gate, enum ttt_t
 /* A failure is named by its worst gate; of a forward pass that is wrong, by one of that. */
 static void read_gates(struct attempt *a, const struct ttt_result *r)
 {
-    const int calibrated = fuzz_is_calibrated(a->subject) || r->types == TTT_TYPES_F64;
+    const int calibrated = fuzz_is_calibrated(a->subject, r->types) || r->types == TTT_TYPES_F64;
     double worst[2] = {1, 1}; /* forward, backward: what is beyond it is named */
     for (int i = 0; i < r->tensor_count; i++)
         for (int g = 0; g < r->tensors[i].gate_count; g++) {

@@ -73,7 +73,7 @@ void fuzz_subject_free(struct fuzz_subject *s);
 int fuzz_attempt(const struct fuzz_lab *lab, const struct fuzz_subject *subject, enum fuzz_depth depth,
                  struct fuzz_outcome *out, char *error, size_t error_size);
 
-/* Are the gates calibrated for such a case? */
-int fuzz_is_calibrated(const struct fuzz_subject *subject);
+/* Are the gates calibrated for such a case of a candidate of such types? */
+int fuzz_is_calibrated(const struct fuzz_subject *subject, enum ttt_types types);
 
 #endif

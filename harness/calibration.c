@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const ttt_class_name[TTT_CLASS_COUNT] = {"NC <= 4", "NC <= 16", "NC > 16", "F < 16"};
+enum { LONGEST_OF_FLOAT = 288 }; /* mini-batches that were calibrated */
+
+const char *const ttt_class_name[TTT_CLASS_COUNT] = {"NC <= 4", "NC <= 16", "NC <= 32", "NC > 32", "F < 16"};
 
 int ttt_class_of(const struct ttt_mlp_shape *shape)
 {
@@ -12,7 +14,8 @@ int ttt_class_of(const struct ttt_mlp_shape *shape)
     return shape->head_dim < 16 ? TTT_CLASS_NARROW
            : NC <= 4            ? TTT_CLASS_SHORT
            : NC <= 16           ? TTT_CLASS_MEDIUM
-                                : TTT_CLASS_LONG;
+           : NC <= 32           ? TTT_CLASS_LONG
+                                : TTT_CLASS_LONGEST;
 }
 
 /* FNV-1a. */
@@ -63,13 +66,20 @@ static double threshold_of_class(const struct ttt_calibration_cell *cells, int s
     return most;
 }
 
-int ttt_calibration_covers(const struct ttt_mlp_shape *shape)
+int ttt_calibration_covers(enum ttt_types types, const struct ttt_mlp_shape *shape)
 {
-    const int64_t F = shape->head_dim, D = shape->hidden_dim;
+    const int64_t F = shape->head_dim, D = shape->hidden_dim, NC = ttt_shape_mini_batches(shape);
     const int narrow = ttt_class_of(shape) == TTT_CLASS_NARROW;
     const int64_t rows = shape->seq_len < shape->mini_batch_size ? shape->seq_len : shape->mini_batch_size;
-    return F >= 3 && F <= 128 && D >= F && D <= (narrow ? 48 : 512) && rows >= (narrow ? 4 : 9) &&
+    const int not_too_long = types != TTT_TYPES_F32 || NC <= (narrow ? 19 : LONGEST_OF_FLOAT);
+    return not_too_long && F >= 3 && F <= 128 && D >= F && D <= (narrow ? 48 : 512) && rows >= (narrow ? 4 : 9) &&
            rows <= (F < TTT_GROUP_LEAST ? 20 : 64);
+}
+
+double ttt_calibration_walk(enum ttt_types types, const struct ttt_mlp_shape *shape)
+{
+    const double NC = (double)ttt_shape_mini_batches(shape);
+    return types == TTT_TYPES_F32 ? sqrt(fmax(1, NC / LONGEST_OF_FLOAT)) : 1;
 }
 
 /* The largest of these classes of size and distributions; -1: of all. */
@@ -87,15 +97,16 @@ static double threshold_among(const struct ttt_calibration *table, int by_types,
 double ttt_calibration_threshold(const struct ttt_calibration *table, enum ttt_types types, const struct ttt_case *c,
                                  int any_distribution, enum ttt_tensor t, int gate, int64_t elements)
 {
-    const int by_types = types == TTT_TYPES_BF16, covered = ttt_calibration_covers(&c->shape);
+    const int by_types = types == TTT_TYPES_BF16, covered = ttt_calibration_covers(types, &c->shape);
     const int distribution =
         any_distribution || !covered || c->distribution >= TTT_DIST_COUNT ? -1 : (int)c->distribution;
     const int size = covered ? ttt_class_of(&c->shape) : -1;
+    const double walk = ttt_calibration_walk(types, &c->shape);
     const double threshold =
-        threshold_among(table, by_types, distribution, size, t, gate) / ttt_gate_weight(gate, elements);
+        walk * threshold_among(table, by_types, distribution, size, t, gate) / ttt_gate_weight(gate, elements);
     if (covered || gate < TTT_GATE_G3)
         return threshold;
     const int same_level = gate - TTT_GATE_G3 + TTT_GATE_G1;
-    return fmax(threshold, threshold_among(table, by_types, distribution, size, t, same_level) /
+    return fmax(threshold, walk * threshold_among(table, by_types, distribution, size, t, same_level) /
                                ttt_gate_weight(same_level, elements));
 }

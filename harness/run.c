@@ -401,9 +401,14 @@ static void note_contract(const struct lane *lane, unsigned direction)
 
 static void note_calibration(struct ttt_result *r)
 {
-    if (r->types != TTT_TYPES_F64 && !ttt_calibration_covers(&r->c.shape))
+    char times[64] = "";
+    const double walk = ttt_calibration_walk(r->types, &r->c.shape);
+    if (walk > 1)
+        snprintf(times, sizeof times, ", times %.3g for the length", walk);
+    if (r->types != TTT_TYPES_F64 && !ttt_calibration_covers(r->types, &r->c.shape))
         ttt_result_note(r, "calibration", TTT_PASS,
-                        "no shape like this one was calibrated: thresholds are the largest of all shapes and data");
+                        "no shape like this one was calibrated: thresholds are the largest of all shapes and data%s",
+                        times);
 }
 
 static void note_range(const struct lane *lane)

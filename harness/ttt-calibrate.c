@@ -36,6 +36,9 @@ static const char *const shapes[TTT_CLASS_COUNT][8] = {
      "b1h2n360c64f64d64g2 causal=1", "b1h1n160c16f64d256g16 causal=1", "b1h1n320c64f128d512g4", "b1h2n90c9f20d40g2"},
     {"b1h1n2048c64f64d256g16", "b1h2n2048c64f64d64g8", "b1h1n1088c64f64d64g4 causal=1", "b1h1n500c16f64d128g4 causal=1",
      "b2h1n1150c64f64d64g7", "b1h2n400c16f16d64g3 causal=1", "b1h1n512c16f64d256g4 causal=1", "b1h3n340c20f20d80g5"},
+    {"b1h1n18112c64f64d256g16", "b1h1n4096c64f64d256g16", "b1h2n4608c16f16d64g16 causal=1",
+     "b1h2n528c16f64d64g1 causal=1", "b1h1n1600c16f64d128g8 causal=1", "b1h1n2150c64f64d64g3", "b1h1n4500c16f64d64g300",
+     "b1h2n1700c20f20d80g10"},
     {"b2h3n20c8f8d12g2", "b1h2n64c16f8d32g1 causal=1", "b1h3n33c5f7d11g3", "b1h2n5c16f8d20g1", "b1h2n300c16f12d48g4",
      "b2h1n90c9f3d8g2", "b1h1n41c4f4d16g2 causal=1", "b1h2n120c8f8d32g2"},
 };

@@ -52,10 +52,11 @@ START_TEST(classes_of_size)
     static const struct {
         const char *text;
         int size;
-    } cases[] = {{"b1h1n1c64f16d1g1", TTT_CLASS_SHORT},    {"b1h1n256c64f16d1g1", TTT_CLASS_SHORT},
-                 {"b1h1n257c64f16d1g1", TTT_CLASS_MEDIUM}, {"b1h1n1024c64f64d1g1", TTT_CLASS_MEDIUM},
-                 {"b1h1n1025c64f64d1g1", TTT_CLASS_LONG},  {"b1h1n1025c64f15d1g1", TTT_CLASS_NARROW},
-                 {"b1h1n1c1f1d1g1", TTT_CLASS_NARROW}};
+    } cases[] = {{"b1h1n1c64f16d1g1", TTT_CLASS_SHORT},      {"b1h1n256c64f16d1g1", TTT_CLASS_SHORT},
+                 {"b1h1n257c64f16d1g1", TTT_CLASS_MEDIUM},   {"b1h1n1024c64f64d1g1", TTT_CLASS_MEDIUM},
+                 {"b1h1n1025c64f64d1g1", TTT_CLASS_LONG},    {"b1h1n2048c64f64d1g1", TTT_CLASS_LONG},
+                 {"b1h1n2049c64f64d1g1", TTT_CLASS_LONGEST}, {"b1h1n2049c64f15d1g1", TTT_CLASS_NARROW},
+                 {"b1h1n1025c64f15d1g1", TTT_CLASS_NARROW},  {"b1h1n1c1f1d1g1", TTT_CLASS_NARROW}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct ttt_case c = case_of(cases[i].text);
         ck_assert_int_eq(ttt_class_of(&c.shape), cases[i].size);
@@ -117,13 +118,34 @@ START_TEST(a_shape_that_is_not_covered_has_the_largest_of_all)
     table.cells[BFLOAT16][TTT_DIST_MODEL][TTT_CLASS_LONG].most[TTT_XQW][TTT_GATE_G1 + TTT_LEVEL_ROW] = 6;
     for (size_t i = 0; i < sizeof not_covered / sizeof not_covered[0]; i++) {
         const struct ttt_case c = case_of(not_covered[i]);
-        ck_assert_msg(!ttt_calibration_covers(&c.shape), "%s", not_covered[i]);
+        ck_assert_msg(!ttt_calibration_covers(TTT_TYPES_BF16, &c.shape), "%s", not_covered[i]);
         ck_assert_double_eq(threshold(TTT_TYPES_BF16, not_covered[i], 0, TTT_XQW, TTT_GATE_G2), 12);
         ck_assert_double_eq(threshold(TTT_TYPES_BF16, not_covered[i], 0, TTT_XQW, TTT_GATE_G3 + TTT_LEVEL_ROW), 9);
         ck_assert_double_eq(threshold(TTT_TYPES_F32, not_covered[i], 0, TTT_XQW, TTT_GATE_G2), 3);
         ck_assert_double_nan(threshold(TTT_TYPES_BF16, not_covered[i], 0, TTT_W1_LAST, 0));
     }
     ck_assert_double_eq(threshold(TTT_TYPES_BF16, "b1h1n64c64f64d64g1", 0, TTT_XQW, TTT_GATE_G2), 1.5);
+}
+END_TEST
+
+/* Float's states read more the longer the sequence is: beyond the longest that was calibrated by the root of it. */
+START_TEST(long_sequences_of_float_have_the_threshold_of_a_random_walk)
+{
+    static const char *const at = "b1h1n4608c16f64d64g1", *const narrow = "b1h1n304c16f8d8g1";
+    static const char *const beyond[] = {"b1h1n4609c16f64d64g1", "b1h1n41472c16f64d64g1", "b1h1n305c16f8d8g1"};
+    static const double walk[] = {sqrt(289.0 / 288), 3, 1};
+    table.cells[FLOAT][TTT_DIST_MODEL][TTT_CLASS_LONG].most[TTT_XQW][TTT_GATE_G1] = 8;
+    ck_assert_double_eq(threshold(TTT_TYPES_F32, at, 0, TTT_XQW, TTT_GATE_G1), 1.5);
+    ck_assert_double_eq(threshold(TTT_TYPES_F32, narrow, 0, TTT_XQW, TTT_GATE_G1), 1.5);
+    for (size_t i = 0; i < sizeof beyond / sizeof beyond[0]; i++) {
+        const struct ttt_case c = case_of(beyond[i]);
+        ck_assert(!ttt_calibration_covers(TTT_TYPES_F32, &c.shape));
+        ck_assert(ttt_calibration_covers(TTT_TYPES_BF16, &c.shape));
+        ck_assert_double_eq_tol(ttt_calibration_walk(TTT_TYPES_F32, &c.shape), walk[i], 1e-15);
+        ck_assert_double_eq_tol(threshold(TTT_TYPES_F32, beyond[i], 0, TTT_XQW, TTT_GATE_G1), 12 * walk[i], 1e-13);
+        ck_assert_double_eq_tol(threshold(TTT_TYPES_F32, beyond[i], 0, TTT_XQW, TTT_GATE_G3), 12 * walk[i], 1e-13);
+        ck_assert_double_eq(threshold(TTT_TYPES_BF16, beyond[i], 0, TTT_XQW, TTT_GATE_G1), 1.5);
+    }
 }
 END_TEST
 
@@ -134,7 +156,8 @@ START_TEST(the_suites_are_covered)
     for (size_t i = 0; ttt_suite_entry_at(all, i); i++) {
         const struct ttt_case c = case_of(ttt_suite_entry_at(all, i)->text);
         const int exact = c.distribution == TTT_DIST_EXACT, smallest = c.shape.seq_len < 9 && c.shape.head_dim != 8;
-        ck_assert_msg(exact || ttt_calibration_covers(&c.shape) == !smallest, "%s", ttt_suite_entry_at(all, i)->text);
+        ck_assert_msg(exact || ttt_calibration_covers(TTT_TYPES_BF16, &c.shape) == !smallest, "%s",
+                      ttt_suite_entry_at(all, i)->text);
     }
 }
 END_TEST
@@ -153,7 +176,7 @@ START_TEST(the_cases_of_the_mutants_are_covered)
             text += strspn(text, " ");
             text[strlen(text) - (text[strlen(text) - 1] == ' ')] = '\0';
             const struct ttt_case c = case_of(text);
-            ck_assert_msg(ttt_calibration_covers(&c.shape), "%s", text);
+            ck_assert_msg(ttt_calibration_covers(TTT_TYPES_F32, &c.shape), "%s", text);
         }
     ck_assert_int_ge(cases, 11);
     fclose(in);
@@ -265,6 +288,7 @@ int main(void)
     tcase_add_test(tests, without_runs_there_is_no_threshold);
     tcase_add_test(tests, a_gate_that_a_class_never_reads_has_the_threshold_of_the_others);
     tcase_add_test(tests, a_shape_that_is_not_covered_has_the_largest_of_all);
+    tcase_add_test(tests, long_sequences_of_float_have_the_threshold_of_a_random_walk);
     tcase_add_test(tests, the_suites_are_covered);
     tcase_add_test(tests, the_cases_of_the_mutants_are_covered);
     tcase_add_test(tests, few_elements_have_a_wider_threshold);
