@@ -90,7 +90,7 @@ static const struct ttt_check *failed_check(const struct attempt *a, int *out_of
     for (int i = 0; i < r->check_count; i++) {
         const int is_contract =
             strcmp(r->checks[i].name, "contract") == 0 || strcmp(r->checks[i].name, "contract-backward") == 0;
-        const int is_range = is_contract && !fuzz_is_calibrated(a->subject);
+        const int is_range = is_contract && !fuzz_is_calibrated(a->subject, r->types);
         if (r->checks[i].verdict == TTT_FAIL && !is_range)
             return &r->checks[i];
         *out_of_range |= r->checks[i].verdict == TTT_FAIL;
