@@ -250,7 +250,9 @@ END_TEST
 START_TEST(real_layers_are_calibrated)
 {
     static const char *const shapes[] = {"b2h2n192c64f64d256g2 causal=1", "b2h2n640c64f64d256g4 causal=1",
-                                         "b2h2n2048c64f64d256g16 causal=1"};
+                                         "b2h2n2048c64f64d256g16 causal=1", "b2h2n4096c64f64d256g16 causal=1"};
+    _Static_assert(sizeof shapes / sizeof shapes[0] == TTT_CLASS_NARROW,
+                   "one of each class of size but the narrow one");
     for (int i = 0; i < TTT_CLASS_NARROW * TTT_DIST_COUNT; i++) {
         struct ttt_case c = case_of(shapes[i / TTT_DIST_COUNT]);
         c.distribution = (enum ttt_distribution)(i % TTT_DIST_COUNT);
