@@ -133,7 +133,7 @@ START_TEST(long_sequences_of_float_have_the_threshold_of_a_random_walk)
 {
     static const char *const at = "b1h1n4608c16f64d64g1", *const narrow = "b1h1n304c16f8d8g1";
     static const char *const beyond[] = {"b1h1n4609c16f64d64g1", "b1h1n41472c16f64d64g1", "b1h1n305c16f8d8g1"};
-    static const double walk[] = {sqrt(289.0 / 288), 3, 1};
+    const double walk[] = {sqrt(289.0 / 288), 3, 1};
     table.cells[FLOAT][TTT_DIST_MODEL][TTT_CLASS_LONG].most[TTT_XQW][TTT_GATE_G1] = 8;
     ck_assert_double_eq(threshold(TTT_TYPES_F32, at, 0, TTT_XQW, TTT_GATE_G1), 1.5);
     ck_assert_double_eq(threshold(TTT_TYPES_F32, narrow, 0, TTT_XQW, TTT_GATE_G1), 1.5);
