@@ -256,7 +256,6 @@ static bool fill_params(ForwardParams &p, const ttt_mlp_shape *s, const ttt_mlp_
 {
     const int64_t sequences = s->batch * s->heads;
     fill_common(p, s, a);
-    p.queries = static_cast<const __nv_bfloat16 *>(a->XQ);
     p.init = state_in(a->W1_init, a->b1_init, a->W2_init, a->b2_init);
     p.XQW = static_cast<__nv_bfloat16 *>(a->XQW);
     p.checkpoints = state_out(a->W1_checkpoints, a->b1_checkpoints, a->W2_checkpoints, a->b2_checkpoints);

@@ -6,7 +6,7 @@ gpu_headers = \
 	gpu/backward.h gpu/config.h gpu/forward.h gpu/tensor_map.h gpu/roles.cuh gpu/smem.cuh \
 	gpu/ptx/barrier.cuh gpu/ptx/copy.cuh gpu/ptx/device.cuh gpu/ptx/math.cuh gpu/ptx/wgmma.cuh \
 	gpu/rooms/gelu.cuh gpu/rooms/hessian.cuh gpu/rooms/load.cuh gpu/rooms/matmul.cuh gpu/rooms/norm.cuh \
-	gpu/rooms/piece.cuh gpu/rooms/reduce.cuh gpu/rooms/store.cuh gpu/rooms/update.cuh
+	gpu/rooms/quad.cuh gpu/rooms/reduce.cuh gpu/rooms/store.cuh gpu/rooms/update.cuh
 gpu_sources = \
 	gpu/api.cu gpu/chain.cu gpu/forward.cu gpu/forward_single.cu gpu/peak.cu gpu/replay.cu gpu/tensor_map.cu
 gpu_test_sources = \
