@@ -143,7 +143,7 @@ false-alarms: harness/ttt-calibrate$(EXEEXT)
 
 # The source revision, as reports print it: from git, or from the file that `make dist` left.
 nodist_harness_libttt_harness_la_SOURCES = revision.h
-harness/libttt_harness_la-json.lo: revision.h
+$(harness_libttt_harness_la_OBJECTS): revision.h
 BUILT_SOURCES += revision.h
 DISTCLEANFILES += revision.h
 EXTRA_DIST += build-aux/revision.sh
