@@ -23,8 +23,8 @@ static constexpr int64_t MAX_WINDOW = 65535; /* groups: blockIdx.y */
 /* Groups that a window may have in all, if the caller leaves it to us: eight for each multiprocessor. */
 static constexpr int64_t WINDOW_BLOCKS = 8 * 132;
 
-/* What a mini-batch takes in a block of replay, over what it takes in the chain: on one H200 2.25 (clusters of 2), with
- * room for error, as one block too many is a whole wave.  It decides only how windows are cut: no bit depends on it. */
+/* What a mini-batch takes in a block of replay, over what it takes in the chain: on one H200 2.4 (clusters of 2) and 3.5
+ * (of 4, where it cuts the same windows).  It decides only how windows are cut: no bit depends on it. */
 static constexpr double REPLAY_OVER_CHAIN = 2.4;
 
 static int64_t ceil_div(int64_t a, int64_t b)
