@@ -382,6 +382,7 @@ TTT_DEVICE void run_chain(const ForwardParams &p, SingleSmem &s, const Place &at
     }
     if (!p.last.W1)
         return;
+    __syncwarp(); /* b1 is read by whole quads, one lane of which wrote it */
     const Place again = look_up(at);
 #pragma unroll
     for (int tile = 0; tile < TILES; tile++) {
