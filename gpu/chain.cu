@@ -796,7 +796,8 @@ template <int CS> static TTT_DEVICE void set_up_chain(const BackwardParams &p, C
             sum += p.ttt_norm_weight[head * F + f] * p.ttt_norm_weight[head * F + f];
         s.mean_ww = sum * (1.0f / F);
     }
-    clear_norm(s, at);
+    if (at.thread < cfg::THREADS)
+        clear_norm(s, at);
     if (window.end == p.mini_batches && at.thread < 2 * F)
         p.norm[((int64_t)at.sequence * MAX_CLUSTER + at.rank) * 2 * F + at.thread] = 0.0f;
     __syncthreads();
