@@ -376,7 +376,7 @@ TTT_DEVICE void run_chain(const ForwardParams &p, SingleSmem &s, const Place &at
         bar_sync<BARRIER_STATE_FREE, cfg::THREADS>(); /* the outputs have read state i */
         update_b2(s, look_up(at), i);
         update_second_layer(Z1, w, packed, p, s, at, i); /* past the end, Z1 of zeros */
-        bar_arrive<BARRIER_STATE_READY, cfg::THREADS>();
+        mbarrier_arrive(&s.state_ready);
         wgmma_wait<0>();
         settle(Z1[1]);
     }
@@ -442,7 +442,7 @@ TTT_DEVICE void run_outputs(const ForwardParams &p, SingleSmem &s, const Place &
     bar_arrive<BARRIER_STATE_FREE, cfg::THREADS>(); /* nobody needs state 0 */
     for (int i = 0; i < p.mini_batches; i++) {
         mbarrier_wait(&s.q_full, i % 2);
-        bar_sync<BARRIER_STATE_READY, cfg::THREADS>();
+        mbarrier_wait(&s.state_ready, i % 2);
         if (at.thread == 0 && i + 2 <= p.mini_batches) { /* the chain is done with K of i */
             fetch_tokens(p.XK, s.K[i % cfg::STAGES], &s.k_full[i % cfg::STAGES], i + 2, at);
             prefetch_l2(p.last_eta + at.sequence * p.seq_len + (int64_t)min(i + 2, p.mini_batches - 1) * C);
@@ -489,6 +489,7 @@ TTT_DEVICE void set_up(const ForwardParams &p, SingleSmem &s, const Place &at)
             mbarrier_init(&s.k_full[i], 1);
         mbarrier_init(&s.v_full, 1);
         mbarrier_init(&s.q_full, 1);
+        mbarrier_init(&s.state_ready, cfg::CHAIN_THREADS);
         mbarrier_init_fence();
         tensor_map_prefetch(&p.XQ);
         tensor_map_prefetch(&p.XK);

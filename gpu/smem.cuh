@@ -60,6 +60,7 @@ template <int CS> struct alignas(SWIZZLE_BYTES) ForwardSmem {
     uint64_t z2b_full[2];        /* a thread each of this rank's outputs, bytes of the other ranks */
     uint64_t a2_full;            /* as z2_full */
     uint64_t b2_full;            /* as z2_full */
+    uint64_t state_ready[2];     /* a thread each of the chain, which has written that copy; the outputs wait */
 };
 
 /* Of the kernel of one block. */
@@ -104,6 +105,7 @@ struct alignas(SWIZZLE_BYTES) SingleSmem {
     uint64_t k_full[cfg::STAGES]; /* bytes of K */
     uint64_t v_full;              /* of V */
     uint64_t q_full;              /* of Q */
+    uint64_t state_ready;         /* a thread each of the chain, which has written the state; the outputs wait */
 };
 
 static_assert(sizeof(SingleSmem) <= SHARED_LIMIT, "one block per SM must fit");
