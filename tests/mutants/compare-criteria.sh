@@ -15,23 +15,28 @@ shapes='b1h2n80c16f32d64g2 eps=1e-6 dist=unit
 b1h2n80c16f32d64g2 eps=1e-8 dist=model
 b1h2n80c16f32d64g2 eps=1e-6 dist=strong'
 
-seed=20001
-while [ $seed -lt $((20001 + seeds)) ]; do
-    set --
-    while IFS= read -r shape; do
-        set -- "$@" --case "$shape seed=$seed"
-    done <<EOF
-$shapes
-EOF
-    for candidate in ref-bf16 "$fault:seed=$seed"; do
-        "$builddir/tests/mutants/judge-criteria" --candidate "$candidate" "$@" >>"$scratch/criteria" || exit 2
-        "$builddir/ttt-verify" --quiet --threads 1 --json "$scratch/report" --candidate "$candidate" "$@" >/dev/null
-        [ $? -le 1 ] || exit 2
-        kind=${candidate%%:*}
-        awk -v kind="${kind##*/}" '/^   "verdict"/ { print kind, /"FAIL"/ ? 1 : 0 }' "$scratch/report" >>"$scratch/judge"
-    done
-    seed=$((seed + 1))
+# one SEED: both kernels on that seed of each shape, their lines into a file of its own (the processors run side by side).
+cat >"$scratch/one" <<'EOF'
+seed=$1
+set --
+while IFS= read -r shape; do
+    set -- "$@" --case "$shape seed=$seed"
+done <"$scratch/shapes"
+for candidate in ref-bf16 "$fault:seed=$seed"; do
+    "$builddir/tests/mutants/judge-criteria" --candidate "$candidate" "$@" >>"$scratch/$seed.criteria" || exit 255
+    "$builddir/ttt-verify" --quiet --threads 1 --json "$scratch/$seed.report" --candidate "$candidate" "$@" >/dev/null
+    [ $? -le 1 ] || exit 255
+    kind=${candidate%%:*}
+    awk -v kind="${kind##*/}" '/^   "verdict"/ { print kind, /"FAIL"/ ? 1 : 0 }' "$scratch/$seed.report" >>"$scratch/$seed.judge"
 done
+EOF
+echo "$shapes" >"$scratch/shapes"
+export builddir fault scratch
+OMP_NUM_THREADS=1
+export OMP_NUM_THREADS
+seq 20001 $((20000 + seeds)) | xargs -n 1 -P "$(nproc)" sh "$scratch/one" || exit 2
+cat "$scratch"/*.criteria >"$scratch/criteria"
+cat "$scratch"/*.judge >"$scratch/judge"
 
 "$builddir/tests/mutants/judge-criteria" --names >"$scratch/names" || exit 2
 sed -n 's/.*"criteria": "\([01]*\)".*/\1/p' "$mutants" >"$scratch/kills"
