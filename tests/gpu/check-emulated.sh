@@ -10,6 +10,9 @@ for test in refusals rooms small 'forward 1' 'accuracy 5 unit' 'backward 0' 'gra
     # shellcheck disable=SC2086 # a program and its arguments
     ./emulated-$test || exit 1
 done
+# That no barrier is missing between two accesses to shared memory, and that one missing would be found.
+./emulated-racecheck 10 && ./emulated-races 1 && ./emulated-races-backward 0 3 || exit 1
+./emulated-racecheck 10 race 2>&1 | grep -q 'nothing orders them' || { echo 'a race was not found' >&2; exit 1; }
 # No bit may be lost in data that need no rounding: four sequences in clusters of 2, two in clusters of 4.
 ../../ttt-verify --direction both --candidate ./emulated.so \
     --case 'b1h4n100c64f64d256g1 eps=0 dist=exact' --case 'b1h2n300c64f64d256g2 eps=0 dist=exact' || exit 1
