@@ -77,8 +77,8 @@ template <int CS> struct Opened {
 /* The first half of mini-batch i, from Z1, whose product is in flight behind the W2 update of i - 1.  State i
  * becomes complete on the way, and gets its copies for the outputs.  W1 packed. */
 template <int CS>
-TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &w, ForwardSmem<CS> &s, const Span &span,
-                                const Place &at, int i)
+TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &w, const ForwardParams &p,
+                                ForwardSmem<CS> &s, const Span &span, const Place &at, int i)
 {
     using cfg = Config<CS>;
     const int now = i % 2;
@@ -97,6 +97,7 @@ TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &
     }
     wgmma_wait<0>();
     settle(o.Z1);
+    clear_past_end(o.Z1, p.seq_len - (int64_t)i * C, at.quad);
 #pragma unroll
     for (int step = 0; step < 4; step++) {
         gelu_step(packed, o.Z1, o.S, step);
@@ -214,7 +215,7 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
     mbarrier_wait(&s.kv_full[0], 0);
     start_with_bias(o.Z1, w.b1);
     start_Z1(o.Z1, W1, w.W1, s, 0);
-    open_mini_batch(o, W1, w, s, span, at, 0);
+    open_mini_batch(o, W1, w, p, s, span, at, 0);
 
     Checkpoints checkpoints = {(int64_t)at.sequence * p.checkpoints_per_sequence, 0};
     __nv_bfloat16 next_eta = load_eta(p, at, row); /* a step ahead, as it must not be waited for */
@@ -245,7 +246,7 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
 
         /* The next mini-batch; past the end, one of zeros. */
         start_Z1(o.Z1, W1, w.W1, s, i + 1);
-        open_mini_batch(o, W1, w, s, span, at, i + 1);
+        open_mini_batch(o, W1, w, p, s, span, at, i + 1);
     }
     if (cfg::LATE_OUTPUTS)
         mbarrier_arrive(&s.state_ready[p.mini_batches % 2]);

@@ -140,7 +140,8 @@ TTT_DEVICE void start_Z1(float (&Z1)[TILE_REGISTERS], uint32_t (&packed)[16], co
 }
 
 /* The first half of mini-batch i, from Z1. */
-TTT_DEVICE void open_mini_batch(Opened &o, float (&Z1)[TILES][TILE_REGISTERS], SingleSmem &s, const Place &from, int i)
+TTT_DEVICE void open_mini_batch(Opened &o, float (&Z1)[TILES][TILE_REGISTERS], const ForwardParams &p, SingleSmem &s,
+                                const Place &from, int i)
 {
     const Place at = look_up(from);
 #pragma unroll
@@ -149,6 +150,7 @@ TTT_DEVICE void open_mini_batch(Opened &o, float (&Z1)[TILES][TILE_REGISTERS], S
         __nv_bfloat16 *const X2 = s.X2 + in_tile.warpgroup * TILE;
         uint32_t packed[16];
         float S[TILE_REGISTERS];
+        clear_past_end(Z1[tile], p.seq_len - (int64_t)i * C, at.quad);
 #pragma unroll
         for (int step = 0; step < 4; step++) {
             gelu_step(packed, Z1[tile], S, step);
@@ -369,7 +371,7 @@ TTT_DEVICE void run_chain(const ForwardParams &p, SingleSmem &s, const Place &at
     }
     for (int i = 0; i < p.mini_batches; i++) {
         Opened o;
-        open_mini_batch(o, Z1, s, at, i);
+        open_mini_batch(o, Z1, p, s, at, i);
         float A2[QUAD_SPAN];
         inner_gradient(A2, o, p, s, at, i);
         update_first_layer(w, packed, o, A2, p, s, at, i);

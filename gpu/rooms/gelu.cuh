@@ -11,6 +11,17 @@
 namespace ttt_gpu
 {
 
+/* Z1 [hidden, token] of a short last mini-batch, 0 in the columns from `tokens` on.  There it is 0 W1 + b1: NaN where W1 is
+ * not finite, and the sums over tokens would carry that into a state that is. */
+TTT_DEVICE void clear_past_end(float (&Z1)[TILE_REGISTERS], int64_t tokens, int quad)
+{
+    if (tokens >= C)
+        return;
+#pragma unroll
+    for (int k = 0; k < TILE_REGISTERS; k++)
+        Z1[k] = k / 4 * 8 + 2 * quad + k % 2 < tokens ? Z1[k] : 0.0f;
+}
+
 /* X2 = gelu(Z1), rounded, for 16 of the 64 columns, number `step`; leaves in Z1 the clamped z and in S (1 + tanh) / 2,
  * from which gelu_grad goes on. */
 TTT_DEVICE void gelu_step(uint32_t (&X2)[16], float (&Z1)[TILE_REGISTERS], float (&S)[TILE_REGISTERS], int step)
