@@ -475,10 +475,10 @@ template <int CS> static TTT_DEVICE void wait_for_tiles(int n)
         bar_sync<BARRIER_FREE, 2 * ChainConfig<CS>::THREADS>();
 }
 
-/* The beginning of step n: U, and what gelu's curves make of it: dB's tile, bent = U Bx gelu''. */
+/* The beginning of step n, mini-batch i: U, and what gelu's curves make of it: dB's tile, bent = U Bx gelu''. */
 template <int CS>
-static TTT_DEVICE void open_step(ChainSmem<CS> &s, uint32_t (&slope)[16], float (&bent)[TILE_REGISTERS], const State &G,
-                                 int n, bool again, const Place &at)
+static TTT_DEVICE void open_step(const BackwardParams &p, ChainSmem<CS> &s, uint32_t (&slope)[16],
+                                 float (&bent)[TILE_REGISTERS], const State &G, int i, int n, const Place &at)
 {
     using cfg = ChainConfig<CS>;
     const int now = n % 2, tile = at.warpgroup * TILE;
@@ -508,7 +508,8 @@ static TTT_DEVICE void open_step(ChainSmem<CS> &s, uint32_t (&slope)[16], float 
         wgmma_wait<0>();
         settle(Z1);
         settle(bent);
-        make_curves(slope, bent, Z1, s.X2[0] + tile, s.A1[0] + tile, again, at);
+        clear_past_end(Z1, p, i, at.quad);
+        make_curves(slope, bent, Z1, s.X2[0] + tile, s.A1[0] + tile, p.heads < 1, at);
         bias_U(U, s, at);
         wgmma_fence();
         multiply<K_ALONG, K_ALONG, 4>(U, s.G1 + tile, s.K[now], true);
@@ -547,6 +548,7 @@ template <int CS> static TTT_DEVICE void run_side(const BackwardParams &p, Chain
         wgmma_wait<0>();
         settle(Z1);
         settle(Bx);
+        clear_past_end(Z1, p, window.end - 1 - n, at.quad);
         make_curves(slope, Bx, Z1, s.X2[now], s.A1[now], p.heads < 1, at);
         put_curves(s.curves[now], slope, Bx, at);
         proxy_fence();
@@ -713,7 +715,7 @@ template <int CS> static TTT_DEVICE void run_first(const BackwardParams &p, Chai
         float bent[TILE_REGISTERS];
         add_first_output(G, s, arriving, here());
         mbarrier_wait(&s.full[n % 2], n / 2 % 2);
-        open_step(s, slope, bent, G, n, p.heads < 1, here());
+        open_step(p, s, slope, bent, G, i, n, here());
         proxy_fence();
         bar_arrive<BARRIER_DB, 2 * cfg::THREADS>();
         fetch_step(p, s, window, i - 1, 1 - n % 2, here());

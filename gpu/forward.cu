@@ -97,7 +97,7 @@ TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &
     }
     wgmma_wait<0>();
     settle(o.Z1);
-    clear_past_end(o.Z1, p.seq_len - (int64_t)i * C, at.quad);
+    clear_past_end(o.Z1, p, i, at.quad);
 #pragma unroll
     for (int step = 0; step < 4; step++) {
         gelu_step(packed, o.Z1, o.S, step);

@@ -145,12 +145,14 @@ TTT_DEVICE void open_mini_batch(Opened &o, float (&Z1)[TILES][TILE_REGISTERS], c
 {
     const Place at = look_up(from);
 #pragma unroll
+    for (int tile = 0; tile < TILES; tile++)
+        clear_past_end(Z1[tile], p, i, at.quad);
+#pragma unroll
     for (int tile = 0; tile < TILES; tile++) {
         const Place in_tile = place_in_tile(at, tile);
         __nv_bfloat16 *const X2 = s.X2 + in_tile.warpgroup * TILE;
         uint32_t packed[16];
         float S[TILE_REGISTERS];
-        clear_past_end(Z1[tile], p.seq_len - (int64_t)i * C, at.quad);
 #pragma unroll
         for (int step = 0; step < 4; step++) {
             gelu_step(packed, Z1[tile], S, step);

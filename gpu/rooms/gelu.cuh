@@ -11,15 +11,16 @@
 namespace ttt_gpu
 {
 
-/* Z1 [hidden, token] of a short last mini-batch, 0 in the columns from `tokens` on.  There it is 0 W1 + b1: NaN where W1 is
- * not finite, and the sums over tokens would carry that into a state that is. */
-TTT_DEVICE void clear_past_end(float (&Z1)[TILE_REGISTERS], int64_t tokens, int quad)
+/* Z1 [hidden, token] of mini-batch i, 0 in the columns past the end of the sequence.  There it is 0 W1 + b1: NaN where
+ * W1 is not finite, and the sums over tokens would carry that into a state that is. */
+template <typename Params> TTT_DEVICE void clear_past_end(float (&Z1)[TILE_REGISTERS], const Params &p, int i, int quad)
 {
-    if (tokens >= C)
+    if (i != p.mini_batches - 1)
         return;
+    const int left = (int)((uint32_t)p.seq_len - (uint32_t)i * C) - 2 * quad;
 #pragma unroll
     for (int k = 0; k < TILE_REGISTERS; k++)
-        Z1[k] = k / 4 * 8 + 2 * quad + k % 2 < tokens ? Z1[k] : 0.0f;
+        Z1[k] = k / 4 * 8 + k % 2 < left ? Z1[k] : 0.0f;
 }
 
 /* X2 = gelu(Z1), rounded, for 16 of the 64 columns, number `step`; leaves in Z1 the clamped z and in S (1 + tanh) / 2,

@@ -24,6 +24,13 @@ done
 # One column outweighs all others: what `xhat` costs there is far beyond the contract without it.
 ../../ttt-fuzz --direction backward --candidate ./emulated.so --case \
     'b1h1n65c64f64d256g1 eps=1e-8 dist=unit seed=224264029 ttt_norm_weight=outlier@15534 W2_init=flat' || exit 1
+# Rows past the end, where 0 times Inf would be NaN: one sequence, three, four (see below).
+../../ttt-fuzz --direction both --candidate ./emulated.so \
+    --case 'b1h1n1c64f64d256g1 eps=1e-6 dist=unit seed=1 W1_init=-inf@587231' || exit 1
+../../ttt-fuzz --direction both --candidate ./emulated.so \
+    --case 'b1h3n1c64f64d256g1 eps=1e-6 dist=unit seed=1 W1_init=-inf@587231' || exit 1
+../../ttt-fuzz --direction both --candidate ./emulated.so \
+    --case 'b1h4n1c64f64d256g1 eps=1e-6 dist=unit seed=1 W1_init=-inf@587231' || exit 1
 # Four sequences in a block each (backward in clusters of 2), three in clusters of 2, one in clusters of 4.
 ../../ttt-verify --direction both --candidate ./emulated.so \
     --case 'b2h2n200c64f64d256g3 eps=1e-6 dist=unit' --case 'b1h3n150c64f64d256g2 eps=1e-6 dist=unit' \

@@ -13,6 +13,7 @@
 #include "check.h"
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <random>
 #include <vector>
 
@@ -129,6 +130,41 @@ static void test_gelu()
         }
         if (!std::isnan(x))
             CHECK(y[2 * TILE + k] == __half2float(__float2half_rn(y[TILE + k])));
+    }
+}
+
+/* What clear_past_end reads of a kernel's parameters. */
+struct ShortSequence {
+    int mini_batches;
+    int64_t seq_len;
+};
+
+static __global__ void clear_kernel(float *out, const float *in)
+{
+    const Place at = place();
+    for (int tokens = 1; tokens <= C; tokens++)
+        for (int i = 1; i < 3; i++) {
+            float Z1[TILE_REGISTERS];
+            for (int k = 0; k < TILE_REGISTERS; k++)
+                Z1[k] = in[row_of(at, k) * C + column_of(at, k)];
+            clear_past_end(Z1, ShortSequence{3, 2 * C + tokens}, i, at.quad);
+            for (int k = 0; k < TILE_REGISTERS; k++)
+                out[(((tokens - 1) * 2 + i - 1) * 64 + row_of(at, k)) * C + column_of(at, k)] = Z1[k];
+        }
+}
+
+/* Columns past the end are 0 whatever they were, in the last mini-batch alone; the others are as they were. */
+static void test_clear_past_end()
+{
+    std::vector<float> Z1 = normal(TILE, 1, 3);
+    for (size_t k = 0; k < Z1.size(); k += 3)
+        Z1[k] = k % 2 ? NAN : INFINITY;
+    const std::vector<float> y = run(clear_kernel, Z1, (size_t)C * 2 * TILE);
+    for (size_t k = 0; k < y.size(); k++) {
+        const size_t tokens = k / (2 * TILE) + 1;
+        const bool last = k / TILE % 2 == 1, past = last && k % C >= tokens;
+        const float want = past ? 0.0f : Z1[k % TILE];
+        CHECK(std::memcmp(&y[k], &want, sizeof want) == 0);
     }
 }
 
@@ -513,6 +549,7 @@ int main()
 {
     need_hopper();
     test_gelu();
+    test_clear_past_end();
     test_curve();
     test_norm();
     test_hessian();
