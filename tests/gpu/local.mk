@@ -77,6 +77,7 @@ $(emulated)/test-racecheck.watched.o: $(emulated_tree)/stamp $(emulated_headers)
 
 # The harness's own adapter is C, and understood as C++.
 $(emulated)/candidate.o: $(emulated)/candidate.cc harness/candidate_gpu.c $(emulated_headers)
+	@$(MKDIR_P) $(emulated)
 	$(AM_V_GEN)$(emulated_translate) -fvisibility=hidden -I$(top_srcdir) -I$(top_srcdir)/harness \
 	    -c $(top_srcdir)/$(emulated)/candidate.cc -o $@
 
