@@ -23,8 +23,8 @@ static constexpr int64_t MAX_WINDOW = 65535; /* groups: blockIdx.y */
 /* Groups that a window may have in all, if the caller leaves it to us: eight for each multiprocessor. */
 static constexpr int64_t WINDOW_BLOCKS = 8 * 132;
 
-/* What a mini-batch takes in a block of replay, over what it takes in the chain: on one H200 2.25 (clusters of 2), with
- * room for error, as one block too many is a whole wave.  It decides only how windows are cut: no bit depends on it. */
+/* What a mini-batch takes in a block of replay, over what it takes in the chain: on one H200 2.4 (clusters of 2)
+ * and 3.5 (of 4, where it cuts the same windows).  It decides only how windows are cut: no bit depends on it. */
 static constexpr double REPLAY_OVER_CHAIN = 2.4;
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -212,17 +212,21 @@ static ttt_status check_call(Operands &o, const ttt_mlp_shape *s, const void *wo
     return device_is_hopper(device) && operands_on_device(o, *device) ? TTT_OK : TTT_ERROR_DEVICE;
 }
 
-/* The caller's cluster size, or the largest of which the device runs all at once, else 2, which is no slower than one
- * block each; 0 if the device cannot say. */
+/* The caller's cluster size, or the largest of which the device runs all sequences at once, else the smallest that the
+ * pass has; 0 if the device cannot say. */
 static int choose_cluster_size(const ttt_mlp_shape *s, const ttt_gpu_options *options,
-                               cudaError_t (*resident_clusters)(int, int *))
+                               cudaError_t (*resident_clusters)(int, int *), int smallest)
 {
-    int clusters = 0;
     if (options && options->cluster_size)
         return options->cluster_size;
-    if (resident_clusters(4, &clusters) != cudaSuccess)
-        return 0;
-    return s->batch * s->heads <= clusters ? 4 : 2;
+    for (int size = 4; size > smallest; size /= 2) {
+        int clusters = 0;
+        if (resident_clusters(size, &clusters) != cudaSuccess)
+            return 0;
+        if (s->batch * s->heads <= clusters)
+            return size;
+    }
+    return smallest;
 }
 
 /* ---------------------------------------------------------------------------------------------- forward */
@@ -256,7 +260,6 @@ static bool fill_params(ForwardParams &p, const ttt_mlp_shape *s, const ttt_mlp_
 {
     const int64_t sequences = s->batch * s->heads;
     fill_common(p, s, a);
-    p.queries = static_cast<const __nv_bfloat16 *>(a->XQ);
     p.init = state_in(a->W1_init, a->b1_init, a->W2_init, a->b2_init);
     p.XQW = static_cast<__nv_bfloat16 *>(a->XQW);
     p.checkpoints = state_out(a->W1_checkpoints, a->b1_checkpoints, a->W2_checkpoints, a->b2_checkpoints);
@@ -294,7 +297,7 @@ extern "C" ttt_status ttt_gpu_mlp_forward(const ttt_mlp_shape *shape, const ttt_
     if (status != TTT_OK)
         return status;
 
-    const int cluster_size = choose_cluster_size(shape, options, forward_resident_clusters);
+    const int cluster_size = choose_cluster_size(shape, options, forward_resident_clusters, 1);
     ForwardParams p = {};
     if (cluster_size == 0 || !fill_params(p, shape, args, cluster_size))
         return TTT_ERROR_DEVICE;
@@ -441,7 +444,7 @@ extern "C" ttt_status ttt_gpu_mlp_backward(const ttt_mlp_shape *shape, const ttt
     status = check_call(operands, shape, workspace, bytes, &device);
     if (status != TTT_OK)
         return status;
-    const int cluster_size = choose_cluster_size(shape, options, chain_resident_clusters);
+    const int cluster_size = choose_cluster_size(shape, options, chain_resident_clusters, 2);
     BackwardParams p = {};
     if (cluster_size == 0 || !fill_params(p, shape, args, window, workspace))
         return TTT_ERROR_DEVICE;

@@ -16,10 +16,11 @@
  *   dXK = w da + dZ1 W1^T + A1 G1^T      dXV = -w da
  * and then the output of the mini-batch before adds its dW1, dW2, db1, db2, which replay has left.
  *
- * TIMELINE of a mini-batch: U, Z1, Bx · gelu and its derivatives -> tiles X2, A1, dB · parts of dB W2 + X2 G2 ·
- * exchange, to the row's rank · t, dZ2 · exchange, to all ranks · dX2 · dZ1 · G1, G2 · parts of dXK, whose exchange
- * ends under the next one of t.  In clusters of 4 a second warpgroup, the side, computes Z1, Bx and gelu's curves
- * ahead.
+ * TIMELINE of a mini-batch, for each layer a role of its own, with a warpgroup for every 64 hidden units:
+ *   first layer, G1: Z1, Bx · gelu and its derivatives -> tiles X2, A1 · U -> tile dB · (second) · dX2 · dZ1 · G1
+ *   second layer, G2: (first) · parts of dB W2 + X2 G2 · exchange, to the row's rank · t, dZ2 · exchange, to all ranks
+ *     · G2 · parts of dXK, whose exchange ends under the next one of t
+ * In clusters of 4 one more warpgroup, the side, computes Z1, Bx and gelu's curves ahead.
  */
 #include "backward.h"
 #include "roles.cuh"
@@ -38,15 +39,23 @@ namespace ttt_gpu
 template <int CS> struct ChainConfig {
     static constexpr int HIDDEN = D / CS;
     static constexpr int HIDDEN_TILES = HIDDEN / 64;
+    /* Of a layer's role. */
     static constexpr int THREADS = HIDDEN_TILES * WARPGROUP;
     static constexpr int WARPS = THREADS / WARP;
 
-    /* Whether a second warpgroup computes gelu and what comes before it a step ahead: where there are few heads, time
+    /* Whether one more warpgroup computes gelu and what comes before it a step ahead: where there are few heads, time
      * is what counts, and there is room for its results.  With two tiles of hidden units there are no registers for it.
      */
     static constexpr bool SIDE = HIDDEN_TILES == 1;
     static constexpr int COPIES = SIDE ? 2 : 1;
-    static constexpr int BLOCK = THREADS + (SIDE ? WARPGROUP : 0);
+    static constexpr int BLOCK = 2 * THREADS + (SIDE ? WARPGROUP : 0);
+
+    /* Four warpgroups start with 128 registers a thread; the second layer's give some to the first's. */
+    static constexpr bool MOVE_REGISTERS = !SIDE;
+    static constexpr int FIRST_REGISTERS = 152;
+    static constexpr int SECOND_REGISTERS = 104;
+    static_assert(!MOVE_REGISTERS || THREADS * (FIRST_REGISTERS + SECOND_REGISTERS) <= REGISTER_FILE,
+                  "the first layer would wait for registers for ever");
 
     static constexpr int ROWS = C / CS;
     static constexpr int SPAN = ROWS * F / THREADS;
@@ -58,8 +67,13 @@ template <int CS> struct ChainConfig {
 
 /* Hardware barriers of a block. */
 enum ChainBarrier {
-    BARRIER_SIDE_READY = 2, /* + parity of the step: the side arrives when its results are written, the chain waits */
-    BARRIER_SIDE_FREE = 4   /* + parity: the chain arrives when it needs them no more, the side waits */
+    BARRIER_SIDE_READY = 2, /* + parity of the step: the side arrives when its results are written, the first waits */
+    BARRIER_SIDE_FREE = 4,  /* + parity: the second arrives when neither needs them any more, the side waits */
+    BARRIER_DB = 6,         /* the first arrives when X2, A1, G1 and dB are written, the second waits */
+    BARRIER_G2 = 7,         /* the second arrives when G2 is written, the first waits */
+    BARRIER_DZ1 = 8,        /* the first arrives when dZ1 is written, the second waits */
+    BARRIER_FREE = 9,       /* the second arrives when it needs X2, A1, G1, dB and dZ1 no more, the first waits */
+    BARRIER_G1 = 10         /* + warpgroup of the first: what it wrote for its own product */
 };
 
 /* What the side hands over beside tiles, in the order of fragments: gelu' in half precision, Bx gelu''. */
@@ -93,8 +107,8 @@ template <int CS> struct alignas(SWIZZLE_BYTES) ChainSmem {
      * sent that after they had read this. */
     __nv_bfloat16 t_parts[1][CS][cfg::ROWS * F];
     __nv_bfloat16 dK_parts[1][CS][cfg::ROWS * F];
-    float g2_parts[CS * cfg::WARPS][F];   /* column sums of dZ2, from all ranks; read before the step's first barrier */
-    float norm_parts[2][cfg::WARPS][F];   /* gradients of weight and bias since the last flush, by warp */
+    float g2_parts[CS * cfg::WARPS][F]; /* column sums of dZ2, from all ranks; read before the next step's BARRIER_DB */
+    float norm_parts[2][cfg::WARPS][F]; /* gradients of weight and bias since the last flush, by warp */
     alignas(16) float b1[2][cfg::HIDDEN]; /* as W1 */
     float g1[cfg::HIDDEN];                /* of its own hidden units, each warp's its own */
     float g2[F];                          /* G.b2 of this mini-batch */
@@ -145,26 +159,33 @@ static TTT_DEVICE void prefetch_step(const BackwardParams &p, const Window &wind
         prefetch_l2(at.thread == 0 ? m.rstd : m.mean_ax);
 }
 
-/* What of a mini-batch goes from global memory to registers. */
+/* What the output of a mini-batch adds to one layer, from global memory to registers. */
 struct Arriving {
-    uint4 dW1[4], dW2[4]; /* fragments */
-    float db1[2];
-    float db2; /* of column `thread` in the first 64 threads */
+    uint4 dW[4]; /* fragments */
+    float db[2]; /* of the two hidden units; or the first, of column `thread` in the first 64 threads */
 };
 
-template <int CS> static TTT_DEVICE void load_arriving(Arriving &a, const Saved &m, const Place &at)
+static TTT_DEVICE void load_fragments(uint4 (&dW)[4], const __nv_bfloat16 *fragments, const Place &at)
+{
+#pragma unroll
+    for (int k = 0; k < 4; k++)
+        dW[k] = reinterpret_cast<const uint4 *>(fragments)[k * WARPGROUP + at.thread % WARPGROUP];
+}
+
+template <int CS> static TTT_DEVICE void load_first_output(Arriving &a, const Saved &m, const Place &at)
 {
     const int tile = at.rank * ChainConfig<CS>::HIDDEN_TILES + at.warpgroup;
     const int hidden = tile * 64 + at.warp * 16 + at.group;
-#pragma unroll
-    for (int k = 0; k < 4; k++) {
-        a.dW1[k] = reinterpret_cast<const uint4 *>(m.dW1[tile])[k * WARPGROUP + at.thread % WARPGROUP];
-        a.dW2[k] = reinterpret_cast<const uint4 *>(m.dW2[tile])[k * WARPGROUP + at.thread % WARPGROUP];
-    }
+    load_fragments(a.dW, m.dW1[tile], at);
 #pragma unroll
     for (int k = 0; k < 2; k++)
-        a.db1[k] = m.db1[hidden + 8 * k];
-    a.db2 = at.thread < F ? m.db2[at.thread] : 0.0f;
+        a.db[k] = m.db1[hidden + 8 * k];
+}
+
+template <int CS> static TTT_DEVICE void load_second_output(Arriving &a, const Saved &m, const Place &at)
+{
+    load_fragments(a.dW, m.dW2[at.rank * ChainConfig<CS>::HIDDEN_TILES + at.warpgroup], at);
+    a.db[0] = at.thread < F ? m.db2[at.thread] : 0.0f;
 }
 
 static TTT_DEVICE void add_fragments(float (&d)[TILE_REGISTERS], const uint4 (&fragments)[4])
@@ -181,18 +202,23 @@ static TTT_DEVICE void add_fragments(float (&d)[TILE_REGISTERS], const uint4 (&f
     }
 }
 
-/* The output of a mini-batch adds its share to the gradient of the state that it used. */
-template <int CS> static TTT_DEVICE void add_output(State &G, ChainSmem<CS> &s, const Arriving &a, const Place &at)
+/* The output of a mini-batch adds its share to the gradient of the state that it used: the first layer's. */
+template <int CS>
+static TTT_DEVICE void add_first_output(State &G, ChainSmem<CS> &s, const Arriving &a, const Place &at)
 {
-    add_fragments(G.W1, a.dW1);
-    add_fragments(G.W2, a.dW2);
-    G.b2 += a.db2;
+    add_fragments(G.W1, a.dW);
     float *g1 = s.g1 + at.warpgroup * 64 + at.warp * 16 + at.group;
     if (at.quad == 0) {
-        g1[0] += a.db1[0];
-        g1[8] += a.db1[1];
+        g1[0] += a.db[0];
+        g1[8] += a.db[1];
     }
     __syncwarp();
+}
+
+static TTT_DEVICE void add_second_output(State &G, const Arriving &a)
+{
+    add_fragments(G.W2, a.dW);
+    G.b2 += a.db[0];
 }
 
 /* One thread starts the copies of mini-batch i, if the window has it, for the step of that parity. */
@@ -434,52 +460,63 @@ static TTT_DEVICE void get_curves(uint32_t (&slope)[16], float (&bend)[TILE_REGI
     }
 }
 
-/* U = K G1 + g1, and `also` in the same group; issued, not waited for.  The rounded tiles of G. */
-template <int CS, class Also>
-static TTT_DEVICE void start_U(ChainSmem<CS> &s, float (&U)[TILE_REGISTERS], uint32_t (&packed)[16], const State &G,
-                               int now, const Place &at, Also also)
+/* g1, which U starts with. */
+template <int CS> static TTT_DEVICE void bias_U(float (&U)[TILE_REGISTERS], const ChainSmem<CS> &s, const Place &at)
 {
-    const int tile = at.warpgroup * TILE;
-    if (at.thread < F)
-        s.g2[at.thread] = G.b2;
-    pack_tile(packed, G.W2);
-    store_tile(s.G2 + tile, packed, at);
-    pack_tile(packed, G.W1);
     const float *g1 = s.g1 + at.warpgroup * 64 + at.warp * 16 + at.group;
     start_with_bias(U, {g1[0], g1[8]});
     settle(U);
-    wgmma_fence();
-    also();
-    multiply<K_ALONG>(U, packed, s.K[now]);
-    wgmma_commit();
-    store_tile(s.G1 + tile, packed, at);
 }
 
-/* The beginning of step n: U, and what gelu's curves make of it: dB's tile, bent = U Bx gelu''. */
+/* The second layer needs the tiles of the step before no more. */
+template <int CS> static TTT_DEVICE void wait_for_tiles(int n)
+{
+    if (n > 0)
+        bar_sync<BARRIER_FREE, 2 * ChainConfig<CS>::THREADS>();
+}
+
+/* The beginning of step n, mini-batch i: U, and what gelu's curves make of it: dB's tile, bent = U Bx gelu''. */
 template <int CS>
-static TTT_DEVICE void open_step(ChainSmem<CS> &s, uint32_t (&slope)[16], float (&bent)[TILE_REGISTERS], const State &G,
-                                 int n, bool again, const Place &at)
+static TTT_DEVICE void open_step(const BackwardParams &p, ChainSmem<CS> &s, uint32_t (&slope)[16],
+                                 float (&bent)[TILE_REGISTERS], const State &G, int i, int n, const Place &at)
 {
     using cfg = ChainConfig<CS>;
     const int now = n % 2, tile = at.warpgroup * TILE;
     float U[TILE_REGISTERS];
     uint32_t packed[16];
     if constexpr (cfg::SIDE) {
-        start_U(s, U, packed, G, now, at, [] {});
-        bar_sync_one<BARRIER_SIDE_READY, cfg::BLOCK>(now);
+        pack_tile(packed, G.W1);
+        bias_U(U, s, at);
+        wgmma_fence();
+        multiply<K_ALONG>(U, packed, s.K[now]);
+        wgmma_commit();
+        wait_for_tiles<CS>(n);
+        store_tile(s.G1 + tile, packed, at);
+        bar_sync_one<BARRIER_SIDE_READY, cfg::THREADS + WARPGROUP>(now);
         get_curves(slope, bent, s.curves[now], at);
-        wgmma_wait<0>();
-        settle(U);
     } else {
         float Z1[TILE_REGISTERS];
         bias_curves(Z1, s, now, at);
-        start_U(s, U, packed, G, now, at, [&] { multiply_curves(Z1, bent, s, now, at); });
+        wgmma_fence();
+        multiply_curves(Z1, bent, s, now, at);
+        wgmma_commit();
+        wait_for_tiles<CS>(n);
+        pack_tile(packed, G.W1);
+        store_tile(s.G1 + tile, packed, at);
+        proxy_fence();
+        bar_sync_one<BARRIER_G1, WARPGROUP, cfg::HIDDEN_TILES>(at.warpgroup);
         wgmma_wait<0>();
-        settle(U);
         settle(Z1);
         settle(bent);
-        make_curves(slope, bent, Z1, s.X2[0] + tile, s.A1[0] + tile, again, at);
+        clear_past_end(Z1, p, i, at.quad);
+        make_curves(slope, bent, Z1, s.X2[0] + tile, s.A1[0] + tile, p.heads < 1, at);
+        bias_U(U, s, at);
+        wgmma_fence();
+        multiply<K_ALONG, K_ALONG, 4>(U, s.G1 + tile, s.K[now], true);
+        wgmma_commit();
     }
+    wgmma_wait<0>();
+    settle(U);
     uint32_t dB[16];
 #pragma unroll
     for (int k = 0; k < 16; k++) {
@@ -495,7 +532,7 @@ static TTT_DEVICE void open_step(ChainSmem<CS> &s, uint32_t (&slope)[16], float 
 template <int CS> static TTT_DEVICE void run_side(const BackwardParams &p, ChainSmem<CS> &s)
 {
     using cfg = ChainConfig<CS>;
-    const Place at = place_at<CS>((int)threadIdx.x - cfg::THREADS);
+    const Place at = place_at<CS>((int)threadIdx.x - 2 * cfg::THREADS);
     const Window window = window_of(p, at.sequence);
     for (int n = 0; n < window.end - window.first; n++) {
         const int now = n % 2;
@@ -507,14 +544,15 @@ template <int CS> static TTT_DEVICE void run_side(const BackwardParams &p, Chain
         multiply_curves(Z1, Bx, s, now, at);
         wgmma_commit();
         if (n >= 2)
-            bar_sync_one<BARRIER_SIDE_FREE, cfg::BLOCK>(now);
+            bar_sync_one<BARRIER_SIDE_FREE, cfg::THREADS + WARPGROUP>(now);
         wgmma_wait<0>();
         settle(Z1);
         settle(Bx);
+        clear_past_end(Z1, p, window.end - 1 - n, at.quad);
         make_curves(slope, Bx, Z1, s.X2[now], s.A1[now], p.heads < 1, at);
         put_curves(s.curves[now], slope, Bx, at);
         proxy_fence();
-        bar_arrive_one<BARRIER_SIDE_READY, cfg::BLOCK>(now);
+        bar_arrive_one<BARRIER_SIDE_READY, cfg::THREADS + WARPGROUP>(now);
     }
 }
 
@@ -553,19 +591,17 @@ static TTT_DEVICE void add_to_g1(ChainSmem<CS> &s, const float (&dZ1)[TILE_REGIS
     __syncwarp();
 }
 
-/* From dZ2 of all ranks: dZ1 = U Bx gelu'' + (dZ2 W2^T + A2 G2^T) gelu', G1 += K^T dZ1, G2 += X2^T dZ2, g1, g2.  G's
- * products are still under way afterwards.  dK: A1 G1^T, from before the update. */
+/* From dZ2 of all ranks: dZ1 = U Bx gelu'' + (dZ2 W2^T + A2 G2^T) gelu', G1 += K^T dZ1, g1. */
 template <int CS>
-static TTT_DEVICE void update_gradient(ChainSmem<CS> &s, State &G, float (&dK)[ChainConfig<CS>::REGISTERS],
-                                       const uint32_t (&slope)[16], const float (&bent)[TILE_REGISTERS], int n,
-                                       const Place &at)
+static TTT_DEVICE void update_first(ChainSmem<CS> &s, State &G, const uint32_t (&slope)[16],
+                                    const float (&bent)[TILE_REGISTERS], int n, const Place &at)
 {
     using cfg = ChainConfig<CS>;
     const int now = n % 2, tile = at.warpgroup * TILE;
     float dZ1[TILE_REGISTERS];
+    bar_sync<BARRIER_G2, 2 * cfg::THREADS>();
     wgmma_fence();
     multiply<K_ALONG, K_ALONG, 4>(dZ1, s.G2 + tile, s.A2[now], false);
-    multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(dK, s.A1[n % cfg::COPIES], s.G1 + at.warpgroup * cfg::COLUMNS, false);
     wgmma_commit();
     mbarrier_wait(&s.dZ2_full, now);
     proxy_fence();
@@ -574,7 +610,6 @@ static TTT_DEVICE void update_gradient(ChainSmem<CS> &s, State &G, float (&dK)[C
     wgmma_commit();
     wgmma_wait<0>();
     settle(dZ1);
-    settle(dK);
 #pragma unroll
     for (int k = 0; k < 16; k++) {
         const float2 v = unpack_pair(slope[k], __half());
@@ -585,32 +620,47 @@ static TTT_DEVICE void update_gradient(ChainSmem<CS> &s, State &G, float (&dK)[C
     pack_tile(packed, dZ1);
     wgmma_fence();
     multiply<K_DOWN>(G.W1, packed, s.K[now]);
-    multiply<K_ALONG, K_DOWN, 4>(G.W2, s.X2[n % cfg::COPIES] + tile, s.dZ2, true);
     wgmma_commit();
     store_tile(s.dZ1 + tile, packed, at);
     proxy_fence();
+    bar_arrive<BARRIER_DZ1, 2 * cfg::THREADS>();
     settle(dZ1);
     add_to_g1(s, dZ1, at);
+    wgmma_wait<0>();
+    settle(G.W1);
+}
+
+/* From dZ2 of all ranks: G2 += X2^T dZ2, g2; this rank's part of dXK = dZ1 W1^T + A1 G1^T (G1 from before its update),
+ * to the rows' ranks.  The last step of all frees no tiles: nobody would wait. */
+template <int CS> static TTT_DEVICE void update_second(ChainSmem<CS> &s, State &G, int n, int steps, const Place &at)
+{
+    using cfg = ChainConfig<CS>;
+    const int now = n % 2, columns = at.warpgroup * cfg::COLUMNS;
+    float dK[cfg::REGISTERS];
+    wgmma_fence();
+    multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(dK, s.A1[n % cfg::COPIES], s.G1 + columns, false);
+    wgmma_commit();
+    mbarrier_wait(&s.dZ2_full, now);
+    proxy_fence();
+    wgmma_fence();
+    multiply<K_ALONG, K_DOWN, 4>(G.W2, s.X2[n % cfg::COPIES] + at.warpgroup * TILE, s.dZ2, true);
+    wgmma_commit();
     mbarrier_wait(&s.g2_full, now);
     if (at.thread < F)
         G.b2 += total_of_column<CS * cfg::WARPS>(s.g2_parts, at.thread);
-    wgmma_wait<0>();
-    settle(G.W1);
-    settle(G.W2);
-}
-
-/* This rank's part of dXK = dZ1 W1^T + A1 G1^T, to the rows' ranks. */
-template <int CS>
-static TTT_DEVICE void send_dK(ChainSmem<CS> &s, float (&dK)[ChainConfig<CS>::REGISTERS], int n, const Place &at)
-{
-    using cfg = ChainConfig<CS>;
-    bar_sync<BARRIER_CHAIN, cfg::THREADS>();
+    bar_sync<BARRIER_DZ1, 2 * cfg::THREADS>();
     wgmma_fence();
-    multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(dK, s.dZ1, s.W1[n % 2] + at.warpgroup * cfg::COLUMNS, true);
+    multiply<K_DOWN, K_DOWN, cfg::HIDDEN / 16>(dK, s.dZ1, s.W1[now] + columns, true);
     wgmma_commit();
     const Sender<__nv_bfloat16> sender = make_sender<CS>(s.dK_parts, &s.dK_full, at.warpgroup, at);
     wgmma_wait<0>();
     settle(dK);
+    settle(G.W2);
+    if (n + 1 < steps)
+        bar_arrive<BARRIER_FREE, 2 * cfg::THREADS>();
+    if constexpr (cfg::SIDE)
+        if (n + 2 < steps)
+            bar_arrive_one<BARRIER_SIDE_FREE, cfg::THREADS + WARPGROUP>(now);
     send_parts<CS, cfg::WARPS>(dK, sender, &s.dK_full, 0, at);
 }
 
@@ -630,7 +680,6 @@ static TTT_DEVICE void load_gradient(State &G, const BackwardParams &p, const Wi
     }
 }
 
-/* The window's chain. */
 /* g1 lies in shared memory between the beginning and the end of a window. */
 template <int CS> static TTT_DEVICE void put_g1(ChainSmem<CS> &s, const State &G, const Place &at)
 {
@@ -649,8 +698,8 @@ template <int CS> static TTT_DEVICE void get_g1(State &G, const ChainSmem<CS> &s
     G.b1[1] = g1[8];
 }
 
-/* The window's chain.  Each phase asks anew where its thread stands: registers are short. */
-template <int CS> static TTT_DEVICE void run_reverse(const BackwardParams &p, ChainSmem<CS> &s)
+/* The window's chain in the first layer.  Each phase asks anew where its thread stands: registers are short. */
+template <int CS> static TTT_DEVICE void run_first(const BackwardParams &p, ChainSmem<CS> &s)
 {
     using cfg = ChainConfig<CS>;
     const auto here = [] { return place_at<CS>(thread_by_warp()); };
@@ -659,39 +708,67 @@ template <int CS> static TTT_DEVICE void run_reverse(const BackwardParams &p, Ch
     load_gradient<CS>(G, p, window, here());
     put_g1(s, G, here());
     Arriving arriving;
-    load_arriving<CS>(arriving, window.saved[window.end - 1 - window.first], here());
+    load_first_output<CS>(arriving, window.saved[window.end - 1 - window.first], here());
+    for (int i = window.end - 1; i >= window.first; i--) {
+        const int n = window.end - 1 - i;
+        uint32_t slope[16];
+        float bent[TILE_REGISTERS];
+        add_first_output(G, s, arriving, here());
+        mbarrier_wait(&s.full[n % 2], n / 2 % 2);
+        open_step(p, s, slope, bent, G, i, n, here());
+        proxy_fence();
+        bar_arrive<BARRIER_DB, 2 * cfg::THREADS>();
+        fetch_step(p, s, window, i - 1, 1 - n % 2, here());
+        prefetch_step<CS>(p, window, i - 1, here());
+        update_first(s, G, slope, bent, n, here());
+        /* The next step's; there is none after the last, but values that stay would take registers all along. */
+        load_first_output<CS>(arriving, window.saved[max(i - 1 - window.first, 0)], here());
+    }
+    get_g1(G, s, here());
+    write_first_layer<CS>(p.gradient, G, here().sequence, here());
+}
+
+/* The rounded tile of G2, and g2. */
+template <int CS> static TTT_DEVICE void put_second(ChainSmem<CS> &s, const State &G, const Place &at)
+{
+    uint32_t packed[16];
+    if (at.thread < F)
+        s.g2[at.thread] = G.b2;
+    pack_tile(packed, G.W2);
+    store_tile(s.G2 + at.warpgroup * TILE, packed, at);
+}
+
+/* The window's chain in the second layer. */
+template <int CS> static TTT_DEVICE void run_second(const BackwardParams &p, ChainSmem<CS> &s)
+{
+    using cfg = ChainConfig<CS>;
+    const auto here = [] { return place_at<CS>(thread_by_warp() - cfg::THREADS); };
+    const Window window = window_of(p, here().sequence);
+    State G;
+    load_gradient<CS>(G, p, window, here());
+    Arriving arriving;
+    load_second_output<CS>(arriving, window.saved[window.end - 1 - window.first], here());
     float wda[8];
     for (int i = window.end - 1; i >= window.first; i--) {
         const int n = window.end - 1 - i;
         const Saved &m = window.saved[i - window.first];
-        uint32_t slope[16];
-        float bent[TILE_REGISTERS];
-        add_output(G, s, arriving, here());
-        mbarrier_wait(&s.full[n % 2], n / 2 % 2);
-        open_step(s, slope, bent, G, n, p.heads < 1, here());
+        add_second_output(G, arriving);
+        put_second(s, G, here());
         proxy_fence();
-        bar_sync<BARRIER_CHAIN, cfg::THREADS>();
-        fetch_step(p, s, window, i - 1, 1 - n % 2, here());
-        prefetch_step<CS>(p, window, i - 1, here());
+        bar_arrive<BARRIER_G2, 2 * cfg::THREADS>();
         const RowInput row = load_row<CS>(p, m, i, here());
+        mbarrier_wait(&s.full[n % 2], n / 2 % 2);
+        bar_sync<BARRIER_DB, 2 * cfg::THREADS>();
         send_t(s, G, n, here());
         if (n > 0)
             finish_dXK(p, s, wda, i + 1, n - 1, here());
         inner_row(p, s, wda, row, i, n, here());
-        float dK[cfg::REGISTERS];
-        update_gradient(s, G, dK, slope, bent, n, here());
-        /* The next step's; there is none after the last, but values that stay would take registers all along. */
-        load_arriving<CS>(arriving, window.saved[max(i - 1 - window.first, 0)], here());
-        if constexpr (cfg::SIDE)
-            if (n + 2 < window.end - window.first)
-                bar_arrive_one<BARRIER_SIDE_FREE, cfg::BLOCK>(n % 2);
-        send_dK(s, dK, n, here());
+        update_second(s, G, n, window.end - window.first, here());
+        load_second_output<CS>(arriving, window.saved[max(i - 1 - window.first, 0)], here());
         if (i % p.checkpoint_group_size == 0)
             flush_norm(p, s, &m, min(p.checkpoint_group_size, p.mini_batches - i), here());
     }
     finish_dXK(p, s, wda, window.first, window.end - window.first - 1, here());
-    get_g1(G, s, here());
-    write_first_layer<CS>(p.gradient, G, here().sequence, here());
     write_second_layer<CS>(p.gradient, G, here().sequence, here());
 }
 
@@ -721,7 +798,8 @@ template <int CS> static TTT_DEVICE void set_up_chain(const BackwardParams &p, C
             sum += p.ttt_norm_weight[head * F + f] * p.ttt_norm_weight[head * F + f];
         s.mean_ww = sum * (1.0f / F);
     }
-    clear_norm(s, at);
+    if (at.thread < cfg::THREADS)
+        clear_norm(s, at);
     if (window.end == p.mini_batches && at.thread < 2 * F)
         p.norm[((int64_t)at.sequence * MAX_CLUSTER + at.rank) * 2 * F + at.thread] = 0.0f;
     __syncthreads();
@@ -734,17 +812,21 @@ template <int CS>
 __global__ void __cluster_dims__(CS, 1, 1) __launch_bounds__(ChainConfig<CS>::BLOCK, 1)
     chain_kernel(const __grid_constant__ BackwardParams p)
 {
+    using cfg = ChainConfig<CS>;
     extern __shared__ __align__(SWIZZLE_BYTES) unsigned char shared_memory[];
     ChainSmem<CS> &s = *reinterpret_cast<ChainSmem<CS> *>(shared_memory);
     const Place at = place_of_thread<CS>(0);
     set_up_chain(p, s, at);
-    if constexpr (ChainConfig<CS>::SIDE) {
-        if (threadIdx.x < ChainConfig<CS>::THREADS)
-            run_reverse(p, s);
-        else
-            run_side(p, s);
-    } else {
-        run_reverse(p, s);
+    if (threadIdx.x < cfg::THREADS) {
+        if constexpr (cfg::MOVE_REGISTERS)
+            registers_grow<cfg::FIRST_REGISTERS>();
+        run_first(p, s);
+    } else if (threadIdx.x < 2 * cfg::THREADS) {
+        if constexpr (cfg::MOVE_REGISTERS)
+            registers_shrink<cfg::SECOND_REGISTERS>();
+        run_second(p, s);
+    } else if constexpr (cfg::SIDE) {
+        run_side(p, s);
     }
     /* No block's shared memory may go while another still sends to it. */
     cluster_arrive();

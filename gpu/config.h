@@ -29,6 +29,10 @@ constexpr int SWIZZLE_BYTES = 1024;
  * group g = lane / 4 and quad q = lane % 4 in warp w is element (16 w + g + 8 r, 8 j + 2 q + e). */
 constexpr int TILE_REGISTERS = TILE / WARPGROUP;
 
+/* What a thread has of one row of it, shared by the four lanes of a quad: elements 2 j + e are columns 8 j + 2 q + e.
+ */
+constexpr int QUAD_SPAN = F / 4;
+
 /* XK and XV are fetched two mini-batches ahead of the chain (about 4 us: several times the latency of memory), XQ one
  * ahead of the outputs, which run a step behind the chain and so never wait for it. */
 constexpr int KV_STAGES = 3;
@@ -97,20 +101,19 @@ template <int CS> struct Config {
 /* One block for a (batch, head): forward_single.cu. */
 template <> struct Config<1> {
     static constexpr int HIDDEN = D;
+    static constexpr int HIDDEN_TILES = HIDDEN / 64;
 
-    /* One warpgroup per 64 hidden units, all alike: 128 registers a thread.  W1 and W2 would take half of them, so W2
-     * lies in shared memory between its updates. */
-    static constexpr int WARPGROUPS = D / 64;
-    static constexpr int THREADS = WARPGROUPS * WARPGROUP;
-    static constexpr int WARPS = THREADS / WARP;
-
-    /* Elements of a row that one thread normalises. */
-    static constexpr int SPAN = C * F / THREADS;
-
-    /* Two warpgroups compute Z2, the other two Z2b, half of the columns each: with fewer columns a product is bound by
-     * reading its other operand, with more it would not fit in the registers. */
-    static constexpr int Z2_COLUMNS = F / 2;
-    static constexpr int Z2_REGISTERS = C * Z2_COLUMNS / WARPGROUP;
+    /* Roles and registers as in clusters of 2, but each warpgroup of the chain has two tiles of hidden units, one after
+     * the other.  Both tiles' W1 and W2 would take 128 registers, so W2 lies in shared memory between its updates. */
+    static constexpr int CHAIN_WARPGROUPS = 2;
+    static constexpr int TILES = HIDDEN_TILES / CHAIN_WARPGROUPS;
+    static constexpr int CHAIN_THREADS = CHAIN_WARPGROUPS * WARPGROUP;
+    static constexpr int CHAIN_WARPS = CHAIN_THREADS / WARP;
+    static constexpr int OUTPUT_THREADS = WARPGROUP;
+    static constexpr int THREADS = CHAIN_THREADS + OUTPUT_THREADS;
+    static constexpr int CHAIN_REGISTERS = Config<2>::CHAIN_REGISTERS;
+    static constexpr int OUTPUT_REGISTERS = Config<2>::OUTPUT_REGISTERS;
+    static_assert(THREADS == Config<2>::THREADS, "the registers are shared out as in clusters of 2");
 
     static constexpr int STAGES = 2; /* of K */
 };

@@ -77,8 +77,8 @@ template <int CS> struct Opened {
 /* The first half of mini-batch i, from Z1, whose product is in flight behind the W2 update of i - 1.  State i
  * becomes complete on the way, and gets its copies for the outputs.  W1 packed. */
 template <int CS>
-TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &w, ForwardSmem<CS> &s, const Span &span,
-                                const Place &at, int i)
+TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &w, const ForwardParams &p,
+                                ForwardSmem<CS> &s, const Span &span, const Place &at, int i)
 {
     using cfg = Config<CS>;
     const int now = i % 2;
@@ -97,6 +97,7 @@ TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &
     }
     wgmma_wait<0>();
     settle(o.Z1);
+    clear_past_end(o.Z1, p, i, at.quad);
 #pragma unroll
     for (int step = 0; step < 4; step++) {
         gelu_step(packed, o.Z1, o.S, step);
@@ -116,7 +117,7 @@ TTT_DEVICE void open_mini_batch(Opened<CS> &o, const uint32_t (&W1)[16], State &
             s.b2[i % B2_COPIES][at.thread] = w.b2;
         }
         if (!cfg::LATE_OUTPUTS)
-            bar_arrive_one<BARRIER_STATE_READY, cfg::THREADS>(now);
+            mbarrier_arrive(&s.state_ready[now]);
     }
     float K[cfg::CHAIN_SPAN], V[cfg::CHAIN_SPAN], weight[cfg::CHAIN_SPAN], bias[cfg::CHAIN_SPAN];
     load_span(K, s.K[i % KV_STAGES], at.rank * cfg::ROWS + span.row, span.column);
@@ -154,7 +155,7 @@ TTT_DEVICE void inner_gradient(Opened<CS> &o, const ForwardParams &p, ForwardSme
     send_A2(s, A2, row, span.column, at);
     settle(A2);
     if (cfg::LATE_OUTPUTS && i > 0)
-        bar_arrive_one<BARRIER_STATE_READY, cfg::THREADS>(now);
+        mbarrier_arrive(&s.state_ready[now]);
     int column = span.column;
     sum_rows<SPAN / 2, F / SPAN>(A2, column, at.lane);
     send_b2(s, {A2[0], A2[1]}, column, now, at);
@@ -214,7 +215,7 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
     mbarrier_wait(&s.kv_full[0], 0);
     start_with_bias(o.Z1, w.b1);
     start_Z1(o.Z1, W1, w.W1, s, 0);
-    open_mini_batch(o, W1, w, s, span, at, 0);
+    open_mini_batch(o, W1, w, p, s, span, at, 0);
 
     Checkpoints checkpoints = {(int64_t)at.sequence * p.checkpoints_per_sequence, 0};
     __nv_bfloat16 next_eta = load_eta(p, at, row); /* a step ahead, as it must not be waited for */
@@ -245,10 +246,10 @@ template <int CS> TTT_DEVICE void run_chain(const ForwardParams &p, ForwardSmem<
 
         /* The next mini-batch; past the end, one of zeros. */
         start_Z1(o.Z1, W1, w.W1, s, i + 1);
-        open_mini_batch(o, W1, w, s, span, at, i + 1);
+        open_mini_batch(o, W1, w, p, s, span, at, i + 1);
     }
     if (cfg::LATE_OUTPUTS)
-        bar_arrive_one<BARRIER_STATE_READY, cfg::THREADS>(p.mini_batches % 2);
+        mbarrier_arrive(&s.state_ready[p.mini_batches % 2]);
     if (p.last.W1) {
         write_first_layer<CS>(p.last, w, at.sequence, at);
         write_second_layer<CS>(p.last, w, at.sequence, at);
@@ -314,7 +315,7 @@ template <int CS> TTT_DEVICE void run_outputs(const ForwardParams &p, ForwardSme
     for (int i = 0; i < p.mini_batches; i++) {
         const int state = (i + 1) % 2;
         mbarrier_wait(&s.q_full[i % Q_STAGES], i / Q_STAGES % 2);
-        bar_sync_one<BARRIER_STATE_READY, cfg::THREADS>(state);
+        mbarrier_wait(&s.state_ready[state], i / 2 % 2);
         float Z1b[cfg::HIDDEN_TILES][TILE_REGISTERS], Z2b[TILE_REGISTERS];
         start_Z1b(Z1b[0], s, at, i, 0);
         if (at.thread == 0)
@@ -369,6 +370,7 @@ template <int CS> TTT_DEVICE void set_up(const ForwardParams &p, ForwardSmem<CS>
         for (int i = 0; i < 2; i++) {
             mbarrier_init(&s.z2_full[i], cfg::CHAIN_THREADS);
             mbarrier_init(&s.z2b_full[i], cfg::OUTPUT_THREADS);
+            mbarrier_init(&s.state_ready[i], cfg::CHAIN_THREADS);
         }
         mbarrier_init(&s.a2_full, cfg::CHAIN_THREADS);
         mbarrier_init(&s.b2_full, cfg::CHAIN_THREADS);

@@ -22,8 +22,7 @@ struct StateOut {
 };
 
 struct ForwardParams {
-    CUtensorMap XQ, XK, XV;       /* [B H, N, F], boxes of one sequence, as many rows as a rank reads, F */
-    const __nv_bfloat16 *queries; /* XQ, for the kernel of one block, which looks twice */
+    CUtensorMap XQ, XK, XV; /* [B H, N, F], boxes of one sequence, as many rows as a rank reads, F */
     const __nv_bfloat16 *last_eta;
     const float *ttt_norm_weight, *ttt_norm_bias;
     StateIn init;

@@ -6,12 +6,12 @@ gpu_headers = \
 	gpu/backward.h gpu/config.h gpu/forward.h gpu/tensor_map.h gpu/roles.cuh gpu/smem.cuh \
 	gpu/ptx/barrier.cuh gpu/ptx/copy.cuh gpu/ptx/device.cuh gpu/ptx/math.cuh gpu/ptx/wgmma.cuh \
 	gpu/rooms/gelu.cuh gpu/rooms/hessian.cuh gpu/rooms/load.cuh gpu/rooms/matmul.cuh gpu/rooms/norm.cuh \
-	gpu/rooms/piece.cuh gpu/rooms/reduce.cuh gpu/rooms/store.cuh gpu/rooms/update.cuh
+	gpu/rooms/quad.cuh gpu/rooms/reduce.cuh gpu/rooms/store.cuh gpu/rooms/update.cuh
 gpu_sources = \
 	gpu/api.cu gpu/chain.cu gpu/forward.cu gpu/forward_single.cu gpu/peak.cu gpu/replay.cu gpu/tensor_map.cu
 gpu_test_sources = \
 	tests/gpu/accuracy.cu tests/gpu/backward.cu tests/gpu/cases.cu tests/gpu/forward.cu tests/gpu/gradient-accuracy.cu \
-	tests/gpu/gradients.cu tests/gpu/refusals.cu tests/gpu/rooms.cu tests/gpu/training.cu
+	tests/gpu/gradients.cu tests/gpu/racecheck.cu tests/gpu/refusals.cu tests/gpu/rooms.cu tests/gpu/training.cu
 gpu_test_headers = tests/gpu/cases.h tests/gpu/check.h tests/gpu/gradients.h tests/gpu/repeats.h
 EXTRA_DIST += $(gpu_headers) $(gpu_sources) $(gpu_test_sources) $(gpu_test_headers) tests/gpu/check-code.sh \
 	tests/gpu/plugin_gpu.c
@@ -39,8 +39,8 @@ gpu/libttt_gpu.so: gpu/libttt_gpu.a
 
 # Tests: those that need a GPU say so and are skipped.
 gpu_tests = \
-	tests/gpu/refusals tests/gpu/rooms tests/gpu/forward tests/gpu/accuracy tests/gpu/backward tests/gpu/gradient-accuracy \
-	tests/gpu/training
+	tests/gpu/racecheck tests/gpu/refusals tests/gpu/rooms tests/gpu/forward tests/gpu/accuracy tests/gpu/backward \
+	tests/gpu/gradient-accuracy tests/gpu/training
 TESTS += tests/gpu/check-code.sh $(gpu_tests)
 CLEANFILES += $(gpu_tests) tests/gpu/*.o tests/gpu/.libs/*
 
@@ -53,7 +53,7 @@ $(gpu_test_sources:.cu=.o): tests/gpu/%.o: $(top_srcdir)/tests/gpu/%.cu $(gpu_te
 	@$(MKDIR_P) tests/gpu
 	$(AM_V_GEN)$(gpu_compile) -c $< -o $@
 
-tests/gpu/refusals tests/gpu/rooms: tests/gpu/%: tests/gpu/%.o gpu/libttt_gpu.a
+tests/gpu/racecheck tests/gpu/refusals tests/gpu/rooms: tests/gpu/%: tests/gpu/%.o gpu/libttt_gpu.a
 	$(AM_V_GEN)$(gpu_link) -o $@ $< gpu/libttt_gpu.a $(gpu_runtime)
 
 tests/gpu/forward tests/gpu/accuracy: tests/gpu/%: tests/gpu/%.o tests/gpu/cases.o gpu/libttt_gpu.a ref/libttt_ref.la

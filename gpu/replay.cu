@@ -182,12 +182,13 @@ static TTT_DEVICE void save_fragments(__nv_bfloat16 *to, const float (&d)[TILE_R
                                                                     packed[4 * k + 3]};
 }
 
-/* X2 = gelu(Z1) as this warpgroup's tile; gelu' in half precision.  One step at a time (`again`: do_here), or the
- * registers would not do. */
-static TTT_DEVICE void activate(uint32_t (&slope)[16], const float (&Z1)[TILE_REGISTERS], ReplaySmem &s, bool again,
-                                const Place &at)
+/* X2 = gelu(Z1) of mini-batch i as this warpgroup's tile; gelu' in half precision.  One step at a time (`again`:
+ * do_here), or the registers would not do. */
+static TTT_DEVICE void activate(uint32_t (&slope)[16], float (&Z1)[TILE_REGISTERS], const BackwardParams &p,
+                                ReplaySmem &s, int i, bool again, const Place &at)
 {
     uint32_t X2[16];
+    clear_past_end(Z1, p, i, at.quad);
 #pragma unroll
     for (int step = 0; step < 4; step++)
         do_here(again, [&] {
@@ -454,30 +455,31 @@ static TTT_DEVICE void output_gradients(Saved &out, ReplaySmem &s, const uint32_
 }
 
 /* The state before mini-batch i is saved, its X2 made. */
-static TTT_DEVICE void open_mini_batch(ReplaySmem &s, uint32_t (&slope)[16], Saved &out, int n, bool again,
+static TTT_DEVICE void open_mini_batch(const BackwardParams &p, ReplaySmem &s, uint32_t (&slope)[16], Saved &out, int i,
                                        const Place &at)
 {
     float Z1[TILE_REGISTERS];
-    mbarrier_wait(&s.k_full, n % 2);
+    mbarrier_wait(&s.k_full, (i - first_of(p)) % 2);
     start_hidden(Z1, s, s.K, at);
     save_state(out, s, at);
     wgmma_wait<0>();
     settle(Z1);
-    activate(slope, Z1, s, again, at);
+    activate(slope, Z1, p, s, i, p.heads < 1, at);
     proxy_fence();
 }
 
 /* X2b of the output, from the updated state. */
-static TTT_DEVICE void open_output(ReplaySmem &s, uint32_t (&slope)[16], int n, bool again, const Place &at)
+static TTT_DEVICE void open_output(const BackwardParams &p, ReplaySmem &s, uint32_t (&slope)[16], int i,
+                                   const Place &at)
 {
     float Z1b[TILE_REGISTERS];
     if (in_block(at) < F)
         s.b2[in_block(at)] += total_of_column<WARPS>(s.parts[0], at.thread);
-    mbarrier_wait(&s.q_full, n % 2);
+    mbarrier_wait(&s.q_full, (i - first_of(p)) % 2);
     start_hidden(Z1b, s, s.Q, at);
     wgmma_wait<0>();
     settle(Z1b);
-    activate(slope, Z1b, s, again, at);
+    activate(slope, Z1b, p, s, i, p.batch < 1, at);
     proxy_fence();
 }
 
@@ -487,7 +489,7 @@ static TTT_DEVICE void replay_mini_batch(const BackwardParams &p, ReplaySmem &s,
     const int n = i - first_of(p);
     Saved &out = p.saved[window_slot(p) * p.checkpoint_group_size + n];
     uint32_t slope[16];
-    open_mini_batch(s, slope, out, n, p.heads < 1, here());
+    open_mini_batch(p, s, slope, out, i, here());
     __syncthreads();
     fetch_output(p, s, i, here());
     sum_over_hidden(s, s.W2, here());
@@ -498,7 +500,7 @@ static TTT_DEVICE void replay_mini_batch(const BackwardParams &p, ReplaySmem &s,
     __syncthreads();
     fetch(p, s.V, &p.XV, i + 1, &s.v_full, here());
     update_state(W1, s, slope, p.heads < 1, here());
-    open_output(s, slope, n, p.batch < 1, here());
+    open_output(p, s, slope, i, here());
     __syncthreads();
     fetch(p, s.K, &p.XK, i + 1, &s.k_full, here());
     sum_over_hidden(s, s.W2, here());

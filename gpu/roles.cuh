@@ -17,11 +17,10 @@ namespace ttt_gpu
 
 /* Hardware barriers of a block; 0 is __syncthreads. */
 enum NamedBarrier {
-    BARRIER_CHAIN = 1,       /* chain: what its warpgroups wrote for each other's products */
-    BARRIER_OUTPUT = 2,      /* outputs: the same */
-    BARRIER_STATE_READY = 3, /* + parity: chain arrives when a state's copy is written, outputs wait */
-    BARRIER_STATE_FREE = 5,  /* + parity: outputs arrive when they need a copy no more, chain waits */
-    BARRIER_WARPGROUP = 7    /* + warpgroup (single block): what it wrote for its own product */
+    BARRIER_CHAIN = 1,      /* chain: what its warpgroups wrote for each other's products */
+    BARRIER_OUTPUT = 2,     /* outputs: the same */
+    BARRIER_STATE_FREE = 3, /* + parity: outputs arrive when they need a copy no more, chain waits */
+    BARRIER_WARPGROUP = 5   /* + warpgroup (single block): what it wrote for its own product */
 };
 
 /* One of COUNT named barriers, FIRST + which, each by an instruction of its own (bar_sync<ID, THREADS>). */

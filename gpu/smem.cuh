@@ -60,48 +60,52 @@ template <int CS> struct alignas(SWIZZLE_BYTES) ForwardSmem {
     uint64_t z2b_full[2];        /* a thread each of this rank's outputs, bytes of the other ranks */
     uint64_t a2_full;            /* as z2_full */
     uint64_t b2_full;            /* as z2_full */
+    uint64_t state_ready[2];     /* a thread each of the chain, which has written that copy; the outputs wait */
 };
 
-/* Of the kernel of one block.  Q of mini-batch i is read with K of i + 1. */
+/* Of the kernel of one block. */
 struct alignas(SWIZZLE_BYTES) SingleSmem {
     using cfg = Config<1>;
 
-    /* [token, F]; tensor copies -> everybody; from k_full, v_full, q_full until W1 (K), A2 (V), Z1b (Q) of that
-     * mini-batch are done. */
+    /* [token, F]; tensor copies -> chain; from k_full until state i + 1 is complete, from v_full until A2 of i is. */
     __nv_bfloat16 K[cfg::STAGES][TILE];
     __nv_bfloat16 V[TILE];
+    /* [token, F]; tensor copies -> outputs, which put XQW of i there in the end; from q_full until that is written. */
     __nv_bfloat16 Q[TILE];
 
-    /* Tiles [hidden, token]; each warpgroup its own -> products Z2 (all) and W2 (its own); until the W2 update. */
-    __nv_bfloat16 X2[cfg::WARPGROUPS * TILE];
-    /* Tiles [hidden, F]: W1 transposed, rounded; each warpgroup its own -> its product Z1b.  Then, in the same place,
-     * tiles [hidden, token] of the query rows -> product Z2b; until that is finished. */
-    __nv_bfloat16 X2b[cfg::WARPGROUPS * TILE];
+    /* Tiles [hidden, token]; each warpgroup of the chain its own -> its products Z2 and W2; until the W2 update. */
+    __nv_bfloat16 X2[cfg::HIDDEN_TILES * TILE];
 
-    /* Tiles [hidden, F] of the state's W2, rounded; each warpgroup its own -> products Z2, Z2b (all), gX2 (its own);
-     * until the next W2. */
-    __nv_bfloat16 W2[cfg::WARPGROUPS * TILE];
-    /* W2 itself: accumulators 4 k .. 4 k + 3 of each thread, which alone reads them; from one update to the next. */
-    float4 W2_state[TILE_REGISTERS / 4][cfg::THREADS];
+    /* Tiles [hidden, F] of a state, rounded: W1 transposed and W2; each warpgroup of the chain its own -> its products
+     * Z2 and gX2 (W2) and the outputs; until STATE_FREE. */
+    __nv_bfloat16 W1[cfg::HIDDEN_TILES * TILE];
+    __nv_bfloat16 W2[cfg::HIDDEN_TILES * TILE];
+    /* W2 itself: accumulators 4 k .. 4 k + 3 of each thread and tile; it alone reads them; between two updates. */
+    float4 W2_state[cfg::HIDDEN_TILES][TILE_REGISTERS / 4][WARPGROUP];
 
-    /* [token, F] -eta gZ2, rounded; everybody -> products gX2 and W2; until the W2 update. */
+    /* [token, F] -eta gZ2, rounded; chain -> products gX2 and W2; until the W2 update. */
     __nv_bfloat16 A2[TILE];
 
-    /* [token, F] Z2, then Z2b, chunks permuted (rooms/reduce.cuh); two warpgroups -> the threads that normalise. */
-    float Z2[C * F];
+    /* Of the two parts of Z2 that the warpgroups of the chain have, the rows that the other one normalises: numbers
+     * 4 k .. 4 k + 3 of each of its threads; until A2. */
+    float4 Z2_parts[cfg::CHAIN_WARPGROUPS][QUAD_SPAN / 4][WARPGROUP];
 
-    /* [warp, F] sums of A2 over the rows of a warp -> the 64 threads that keep b2. */
-    float b2_parts[cfg::WARPS][F];
-    float b2[2][F]; /* by parity of the state; those threads -> everybody; until XQW of the mini-batch before is done */
+    /* [warp, F] sums of A2 over the rows of a warp -> the 64 threads that keep b2; until the next A2. */
+    float b2_parts[cfg::CHAIN_WARPS][F];
+
+    /* Biases of a state, as W1 and W2; b2 by parity of the state, and beside it zeros: what the warpgroups of the chain
+     * add their parts of Z2 onto. */
+    float b1[cfg::HIDDEN];
+    float b2[2][cfg::CHAIN_WARPGROUPS][F];
 
     /* [F] of this head; written once -> everybody; always. */
     float norm_weight[F];
-    float norm_weight_squared[F];
     float norm_bias[F];
 
     uint64_t k_full[cfg::STAGES]; /* bytes of K */
     uint64_t v_full;              /* of V */
     uint64_t q_full;              /* of Q */
+    uint64_t state_ready;         /* a thread each of the chain, which has written the state; the outputs wait */
 };
 
 static_assert(sizeof(SingleSmem) <= SHARED_LIMIT, "one block per SM must fit");

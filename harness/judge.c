@@ -14,6 +14,7 @@ static void free_groups(struct ttt_judge *j, enum ttt_tensor t)
 {
     ttt_groups_free(&j->spread[t]);
     ttt_groups_free(&j->values[t]);
+    ttt_buffer_free(&j->seen[t]);
 }
 
 void ttt_judge_free(struct ttt_judge *j)
@@ -62,11 +63,33 @@ static int add_token_eta(struct ttt_buffer *sum, const struct ttt_buffer *part)
     return 0;
 }
 
-int ttt_judge_replica(struct ttt_judge *j, int i, const struct ttt_tensors *replica, const struct ttt_tensors *truth)
+/* NaN in `seen` where the replica is not finite and the truth is. */
+static int hide(struct ttt_buffer *seen, const struct ttt_buffer *replica, const struct ttt_buffer *truth)
 {
-    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++)
-        if (is_output(t) && by_block(j, t, truth))
-            ttt_groups_add(&j->spread[t], &replica->buffer[t], &truth->buffer[t]);
+    for (int64_t i = 0; i < truth->elements; i++) {
+        if (isfinite(ttt_buffer_get(replica, i)) || !isfinite(ttt_buffer_get(truth, i)))
+            continue;
+        if (!seen->data) {
+            if (ttt_buffer_alloc(seen, TTT_F64, truth->elements) != 0)
+                return -1;
+            for (int64_t k = 0; k < truth->elements; k++)
+                ttt_buffer_set(seen, k, ttt_buffer_get(truth, k));
+        }
+        ttt_buffer_set(seen, i, (double)NAN);
+    }
+    return 0;
+}
+
+int ttt_judge_replica(struct ttt_judge *j, int i, const struct ttt_tensors *replica, int finite,
+                      const struct ttt_tensors *truth)
+{
+    for (enum ttt_tensor t = 0; t < TTT_TENSOR_COUNT; t++) {
+        if (!is_output(t) || !by_block(j, t, truth))
+            continue;
+        ttt_groups_add(&j->spread[t], &replica->buffer[t], &truth->buffer[t]);
+        if (!finite && hide(&j->seen[t], &replica->buffer[t], &truth->buffer[t]) != 0)
+            return -1;
+    }
     const struct ttt_buffer *part = &replica->buffer[TTT_GRAD_TOKEN_ETA];
     return j->judged[TTT_GRAD_TOKEN_ETA] && part->data ? add_token_eta(&j->token_eta[i], part) : 0;
 }
@@ -138,7 +161,7 @@ int ttt_judge_read(const struct ttt_judge *j, const struct ttt_tensors *k, const
             .t = t,
             .shape = &truth->c.shape,
             .k = &k->buffer[t],
-            .r = &truth->buffer[t],
+            .r = j->seen[t].data ? &j->seen[t] : &truth->buffer[t],
             .dtype = k->buffer[t].dtype,
             .cost = {.spread = j->spread[t], .replicas = TTT_REPLICAS, .scale = ttt_gates_scale(k->types)},
         };

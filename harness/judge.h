@@ -19,7 +19,9 @@ struct ttt_judge {
     char judged[TTT_TENSOR_COUNT];
     struct ttt_groups spread[TTT_TENSOR_COUNT]; /* of this block: the replicas' errors, and the truth itself */
     struct ttt_groups values[TTT_TENSOR_COUNT];
-    double disagreement[TTT_TENSOR_COUNT]; /* of the replicas with the truth, the worst head so far */
+    struct ttt_buffer seen[TTT_TENSOR_COUNT]; /* the block's truth, NaN where a replica is not finite: what an error may
+                                                 be there, the contract does not say; NULL: all are */
+    double disagreement[TTT_TENSOR_COUNT];    /* of the replicas with the truth, the worst head so far */
     double cost_square[TTT_TENSOR_COUNT], truth_square[TTT_TENSOR_COUNT]; /* sums over the blocks */
     struct ttt_buffer token_eta[TTT_REPLICAS]; /* grad_L_token_eta of each replica, summed over the blocks */
 };
@@ -38,8 +40,10 @@ void ttt_judge_free(struct ttt_judge *j);
 /* The next block.  0, or -1 when memory cannot be had. */
 int ttt_judge_block(struct ttt_judge *j, const struct ttt_tensors *truth);
 
-/* Outputs of replica i, whose token tensors are float.  0, or -1 when memory cannot be had. */
-int ttt_judge_replica(struct ttt_judge *j, int i, const struct ttt_tensors *replica, const struct ttt_tensors *truth);
+/* Outputs of replica i, whose token tensors are float; `finite`: are all of them?  Where one is not, no contender's
+ * error counts: that is for range.h.  0, or -1 when memory cannot be had. */
+int ttt_judge_replica(struct ttt_judge *j, int i, const struct ttt_tensors *replica, int finite,
+                      const struct ttt_tensors *truth);
 
 /* After the last replica of the block. */
 void ttt_judge_settle(struct ttt_judge *j, const struct ttt_tensors *truth);

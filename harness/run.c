@@ -228,9 +228,10 @@ static int replicas_block(struct stage *s, struct replicas *replicas, struct ttt
         const struct ttt_candidate *replica = ttt_candidate_replica((uint64_t)i + 1, replicas->points);
         if (ttt_reference_run(replica, k, truth, directions, s->run->threads, s->error, s->error_size) != 0)
             return -1;
-        if (ttt_judge_replica(&replicas->judge, i, k, truth) != 0)
+        const int finite = ttt_range_is_finite(k, directions);
+        if (ttt_judge_replica(&replicas->judge, i, k, finite, truth) != 0)
             return fail(s, out_of_memory);
-        replicas->finite &= ttt_range_is_finite(k, directions);
+        replicas->finite &= finite;
     }
     ttt_judge_settle(&replicas->judge, truth);
     return 0;

@@ -191,7 +191,7 @@ START_TEST(the_truth_itself_passes)
     ttt_judge_init(&judge, judged);
     ck_assert_int_eq(ttt_judge_block(&judge, &truth), 0);
     for (int i = 0; i < TTT_REPLICAS; i++) /* of which none errs: sigma is the rounding of the output alone */
-        ck_assert_int_eq(ttt_judge_replica(&judge, i, &truth, &truth), 0);
+        ck_assert_int_eq(ttt_judge_replica(&judge, i, &truth, 1, &truth), 0);
     ttt_judge_settle(&judge, &truth);
     ck_assert_int_eq(ttt_judge_read(&judge, &k, &truth, roles, judgement), 0);
     ttt_judge_free(&judge);
@@ -210,6 +210,52 @@ START_TEST(the_truth_itself_passes)
     free(judgement);
     ttt_tensors_free(&truth);
     ttt_tensors_free(&k);
+}
+END_TEST
+
+/* What G1 reads of the whole of XQW for a k that is off by 1 at `wrong`, beside replicas of which one is NaN at
+ * `hidden`. */
+static double reading_beside_nan(int64_t hidden, int64_t wrong)
+{
+    const unsigned roles = ~0U;
+    const struct ttt_run run = run_of("b1h1n40c16f16d64g2 eps=1e-6 dist=unit seed=1", TTT_DIRECTION_FORWARD);
+    struct ttt_tensors truth, replica, k;
+    struct ttt_judge judge;
+    struct ttt_judgement *judgement = calloc(1, sizeof *judgement);
+    char judged[TTT_TENSOR_COUNT] = {[TTT_XQW] = 1}, error[256];
+    ck_assert_ptr_nonnull(judgement);
+    ck_assert_int_eq(ttt_tensors_make(&truth, &run.c, 0, 1, TTT_TYPES_F64, roles, error, sizeof error), 0);
+    ck_assert_int_eq(ttt_tensors_make(&replica, &run.c, 0, 1, TTT_TYPES_F64, roles, error, sizeof error), 0);
+    ck_assert_int_eq(ttt_tensors_make(&k, &run.c, 0, 1, TTT_TYPES_BF16, roles, error, sizeof error), 0);
+    for (int64_t i = 0; i < truth.buffer[TTT_XQW].elements; i++) {
+        ttt_buffer_set(&truth.buffer[TTT_XQW], i, 1);
+        ttt_buffer_set(&replica.buffer[TTT_XQW], i, 1.001);
+        ttt_buffer_set(&k.buffer[TTT_XQW], i, i == wrong ? 2 : 1);
+    }
+    ttt_judge_init(&judge, judged);
+    ck_assert_int_eq(ttt_judge_block(&judge, &truth), 0);
+    for (int i = 0; i < TTT_REPLICAS; i++) {
+        ttt_buffer_set(&replica.buffer[TTT_XQW], hidden, i == 3 ? (double)NAN : 1.001);
+        ck_assert_int_eq(ttt_judge_replica(&judge, i, &replica, i != 3, &truth), 0);
+    }
+    ttt_judge_settle(&judge, &truth);
+    ck_assert_int_eq(ttt_judge_read(&judge, &k, &truth, roles, judgement), 0);
+    ttt_total_read(&judgement->total[TTT_XQW], TTT_REPLICAS, ttt_gates_scale(TTT_TYPES_BF16),
+                   judgement->readings[TTT_XQW]);
+    const double value = judgement->readings[TTT_XQW][TTT_GATE_G1].value;
+    ttt_judge_free(&judge);
+    ttt_tensors_free(&truth);
+    ttt_tensors_free(&replica);
+    ttt_tensors_free(&k);
+    free(judgement);
+    return value;
+}
+
+/* Where the contract itself may be NaN, it does not say what an error may be; everywhere else it does. */
+START_TEST(errors_count_where_all_replicas_are_finite)
+{
+    ck_assert_double_eq(reading_beside_nan(77, 77), 0);
+    ck_assert_double_gt(reading_beside_nan(77, 78), 5);
 }
 END_TEST
 
@@ -309,6 +355,7 @@ int main(void)
     tcase_add_loop_test(tests, fault_in_one_row_is_located, 0, LOCAL_CASES);
     tcase_add_loop_test(tests, same_candidate_without_a_fault_passes, 0, LOCAL_CASES);
     tcase_add_test(tests, the_truth_itself_passes);
+    tcase_add_test(tests, errors_count_where_all_replicas_are_finite);
     tcase_add_test(tests, correct_kernels_pass_on_odd_shapes);
     tcase_add_test(tests, data_that_replicas_disagree_on_is_ill_conditioned);
     tcase_add_loop_test(tests, blocks_and_threads_change_no_reading, 0, 2);

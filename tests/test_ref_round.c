@@ -178,6 +178,21 @@ START_TEST(half_precision_is_drawn_with_an_exact_mean)
 }
 END_TEST
 
+/* Of the judge's eight replicas, four exchange two parts and four exchange four: of each some reach 4% farther than
+ * half precision and some 4% less far. */
+START_TEST(the_end_of_half_precision_is_drawn)
+{
+    int farther[2] = {0, 0}, nearer[2] = {0, 0};
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        const uint32_t drawn = ttt_rounding_seed(seed);
+        farther[seed % 2] += isfinite(ttt_round_half(drawn, 1.04f * 65536)) != 0;
+        nearer[seed % 2] += isinf(ttt_round_half(drawn, -0.96f * 65536)) != 0;
+        ck_assert(isfinite(ttt_round_half(drawn, 0.93f * 65536)) && isinf(ttt_round_half(drawn, 1.07f * 65536)));
+    }
+    ck_assert(farther[0] > 0 && farther[1] > 0 && nearer[0] > 0 && nearer[1] > 0);
+}
+END_TEST
+
 START_TEST(eleven_bits)
 {
     ck_assert(ttt_round_eleven(0, 0x1.ffffp-1f) == 1 && ttt_round_eleven(0, 1) == 1 && ttt_round_eleven(5, -1) == -1);
@@ -201,6 +216,7 @@ int main(void)
     tcase_add_test(tc, half_precision_is_the_compilers);
 #endif
     tcase_add_test(tc, half_precision_is_drawn_with_an_exact_mean);
+    tcase_add_test(tc, the_end_of_half_precision_is_drawn);
     tcase_add_test(tc, eleven_bits);
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);

@@ -21,17 +21,9 @@ TTT_DEVICE uint32_t shared_address(const void *object)
     return (uint32_t)__cvta_generic_to_shared(object);
 }
 
-/* threadIdx.x and blockIdx.x, read at this point and no other: what is computed from them afterwards is computed again,
- * rather than kept in registers since the last time. */
-TTT_DEVICE int thread_now()
-{
-    int thread;
-    asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
-    __builtin_assume(thread >= 0 && thread < 1024);
-    return thread;
-}
-
-/* The same, asked of the whole warp: the assembler, which knows that %tid never changes, cannot know that of this. */
+/* threadIdx.x, asked of the whole warp at this point and no other: what is computed from it afterwards is computed
+ * again, rather than kept in registers since the last time.  (The assembler knows that %tid never changes; it cannot
+ * know that of this.) */
 TTT_DEVICE int thread_by_warp()
 {
     int thread;
@@ -39,6 +31,7 @@ TTT_DEVICE int thread_by_warp()
     return thread;
 }
 
+/* blockIdx.x, read at this point. */
 TTT_DEVICE int block_now()
 {
     int block;

@@ -11,6 +11,18 @@
 namespace ttt_gpu
 {
 
+/* Z1 [hidden, token] of mini-batch i, 0 in the columns past the end of the sequence.  There it is 0 W1 + b1: NaN where
+ * W1 is not finite, and the sums over tokens would carry that into a state that is. */
+template <typename Params> TTT_DEVICE void clear_past_end(float (&Z1)[TILE_REGISTERS], const Params &p, int i, int quad)
+{
+    if (i != p.mini_batches - 1)
+        return;
+    const int left = (int)((uint32_t)p.seq_len - (uint32_t)i * C) - 2 * quad;
+#pragma unroll
+    for (int k = 0; k < TILE_REGISTERS; k++)
+        Z1[k] = k / 4 * 8 + k % 2 < left ? Z1[k] : 0.0f;
+}
+
 /* X2 = gelu(Z1), rounded, for 16 of the 64 columns, number `step`; leaves in Z1 the clamped z and in S (1 + tanh) / 2,
  * from which gelu_grad goes on. */
 TTT_DEVICE void gelu_step(uint32_t (&X2)[16], float (&Z1)[TILE_REGISTERS], float (&S)[TILE_REGISTERS], int step)

@@ -11,8 +11,8 @@ emulated_twins = \
 	$(emulated)/ptx/barrier.cuh $(emulated)/ptx/copy.cuh $(emulated)/ptx/device.cuh $(emulated)/ptx/math.cuh \
 	$(emulated)/ptx/wgmma.cuh
 emulated_sources = \
-	$(emulated)/barrier.cc $(emulated)/copy.cc $(emulated)/product.cc $(emulated)/runtime.cc $(emulated)/schedule.cc \
-	$(emulated)/warp.cc
+	$(emulated)/barrier.cc $(emulated)/copy.cc $(emulated)/product.cc $(emulated)/races.cc $(emulated)/runtime.cc \
+	$(emulated)/schedule.cc $(emulated)/warp.cc
 emulated_translated = \
 	$(gpu_headers) $(gpu_sources) $(gpu_test_headers) $(gpu_test_sources) $(emulated)/faults.cu $(emulated)/small.cu
 EXTRA_DIST += \
@@ -24,7 +24,8 @@ EXTRA_DIST += \
 if HAVE_CXX17
 emulated_programs = \
 	tests/gpu/emulated-accuracy tests/gpu/emulated-backward tests/gpu/emulated-faults \
-	tests/gpu/emulated-gradient-accuracy tests/gpu/emulated-forward tests/gpu/emulated-refusals \
+	tests/gpu/emulated-gradient-accuracy tests/gpu/emulated-forward tests/gpu/emulated-racecheck \
+	tests/gpu/emulated-races tests/gpu/emulated-races-backward tests/gpu/emulated-refusals \
 	tests/gpu/emulated-rooms tests/gpu/emulated-small tests/gpu/emulated-training tests/gpu/emulated.so
 check_DATA = $(emulated_programs)
 TESTS += tests/gpu/check-emulated.sh
@@ -44,8 +45,8 @@ $(emulated_tree)/stamp: $(emulated)/translate.awk $(emulated)/translate.sh $(emu
 	echo translated >$@
 
 emulated_machine = \
-	$(emulated)/barrier.o $(emulated)/copy.o $(emulated)/product.o $(emulated)/runtime.o $(emulated)/schedule.o \
-	$(emulated)/warp.o
+	$(emulated)/barrier.o $(emulated)/copy.o $(emulated)/product.o $(emulated)/races.o $(emulated)/runtime.o \
+	$(emulated)/schedule.o $(emulated)/warp.o
 $(emulated_machine): $(emulated)/%.o: $(top_srcdir)/$(emulated)/%.cc $(emulated_headers)
 	@$(MKDIR_P) $(emulated)
 	$(AM_V_GEN)$(emulated_compile) $(WARN_CFLAGS) -c $< -o $@
@@ -64,8 +65,19 @@ $(emulated_tests): $(emulated)/test-%.o: $(emulated_tree)/stamp $(emulated_heade
 $(emulated)/test-faults.o $(emulated)/test-small.o: $(emulated)/test-%.o: $(emulated_tree)/stamp $(emulated_headers)
 	$(AM_V_GEN)$(emulated_translate) -c $(emulated_tree)/$(emulated)/$*.cc -o $@
 
+# Kernels that tell the machine of their accesses (races.cc stands for the runtime of the sanitizer).
+emulated_watched = $(emulated_kernels:%.o=%.watched.o)
+emulated_watch = $(CXX17) $(CXXFLAGS) -fsanitize=thread -fno-threadsafe-statics $(OPENMP_CFLAGS) -Wall -Wextra \
+	-Wno-unknown-pragmas -Wno-psabi -fno-strict-aliasing -I$(top_srcdir)/include -I$(top_srcdir)/$(emulated) \
+	-I$(top_srcdir)/$(emulated)/cuda
+$(emulated_watched): $(emulated)/gpu-%.watched.o: $(emulated_tree)/stamp $(emulated_headers)
+	$(AM_V_GEN)$(emulated_watch) -c $(emulated_tree)/gpu/$*.cc -o $@
+$(emulated)/test-racecheck.watched.o: $(emulated_tree)/stamp $(emulated_headers)
+	$(AM_V_GEN)$(emulated_watch) -c $(emulated_tree)/tests/gpu/racecheck.cc -o $@
+
 # The harness's own adapter is C, and understood as C++.
 $(emulated)/candidate.o: $(emulated)/candidate.cc harness/candidate_gpu.c $(emulated_headers)
+	@$(MKDIR_P) $(emulated)
 	$(AM_V_GEN)$(emulated_translate) -fvisibility=hidden -I$(top_srcdir) -I$(top_srcdir)/harness \
 	    -c $(top_srcdir)/$(emulated)/candidate.cc -o $@
 
@@ -84,6 +96,16 @@ tests/gpu/emulated.so: $(emulated_plugin) $(emulated_kernels)
 	$(AM_V_GEN)$(CXX17) $(CXXFLAGS) $(SANITIZE_CFLAGS) $(OPENMP_CFLAGS) -shared -Wl,--gc-sections -o $@ \
 	    $(emulated_plugin) $(emulated_kernels)
 
+tests/gpu/emulated-racecheck: $(emulated)/test-racecheck.watched.o $(emulated_machine)
+	$(AM_V_GEN)$(emulated_link) -o $@ $(emulated)/test-racecheck.watched.o $(emulated_machine)
+tests/gpu/emulated-races: $(emulated)/test-small.o $(emulated)/test-cases.o $(emulated_watched) \
+    $(emulated_machine) ref/libttt_ref.la
+	$(AM_V_GEN)$(emulated_link) -o $@ $(emulated)/test-small.o $(emulated)/test-cases.o \
+	    $(emulated_watched) $(emulated_machine) ref/libttt_ref.la $(OPENBLAS_LIBS)
+tests/gpu/emulated-races-backward: $(emulated)/test-backward.o $(emulated)/test-gradients.o $(emulated)/test-cases.o \
+    $(emulated_watched) $(emulated_machine) ref/libttt_ref.la
+	$(AM_V_GEN)$(emulated_link) -o $@ $(emulated)/test-backward.o $(emulated)/test-gradients.o \
+	    $(emulated)/test-cases.o $(emulated_watched) $(emulated_machine) ref/libttt_ref.la $(OPENBLAS_LIBS)
 tests/gpu/emulated-faults: $(emulated)/test-faults.o $(emulated_machine)
 	$(AM_V_GEN)$(emulated_link) -o $@ $(emulated)/test-faults.o $(emulated_machine)
 tests/gpu/emulated-refusals tests/gpu/emulated-rooms: tests/gpu/emulated-%: $(emulated)/test-%.o $(emulated_kernels) $(emulated_machine)

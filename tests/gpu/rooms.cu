@@ -6,13 +6,14 @@
 #include "../../gpu/rooms/hessian.cuh"
 #include "../../gpu/rooms/matmul.cuh"
 #include "../../gpu/rooms/norm.cuh"
-#include "../../gpu/rooms/piece.cuh"
+#include "../../gpu/rooms/quad.cuh"
 #include "../../gpu/rooms/reduce.cuh"
 #include "../../gpu/rooms/store.cuh"
 #include "../../gpu/rooms/update.cuh"
 #include "check.h"
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <random>
 #include <vector>
 
@@ -129,6 +130,41 @@ static void test_gelu()
         }
         if (!std::isnan(x))
             CHECK(y[2 * TILE + k] == __half2float(__float2half_rn(y[TILE + k])));
+    }
+}
+
+/* What clear_past_end reads of a kernel's parameters. */
+struct ShortSequence {
+    int mini_batches;
+    int64_t seq_len;
+};
+
+static __global__ void clear_kernel(float *out, const float *in)
+{
+    const Place at = place();
+    for (int tokens = 1; tokens <= C; tokens++)
+        for (int i = 1; i < 3; i++) {
+            float Z1[TILE_REGISTERS];
+            for (int k = 0; k < TILE_REGISTERS; k++)
+                Z1[k] = in[row_of(at, k) * C + column_of(at, k)];
+            clear_past_end(Z1, ShortSequence{3, 2 * C + tokens}, i, at.quad);
+            for (int k = 0; k < TILE_REGISTERS; k++)
+                out[(((tokens - 1) * 2 + i - 1) * 64 + row_of(at, k)) * C + column_of(at, k)] = Z1[k];
+        }
+}
+
+/* Columns past the end are 0 whatever they were, in the last mini-batch alone; the others are as they were. */
+static void test_clear_past_end()
+{
+    std::vector<float> Z1 = normal(TILE, 1, 3);
+    for (size_t k = 0; k < Z1.size(); k += 3)
+        Z1[k] = k % 2 ? NAN : INFINITY;
+    const std::vector<float> y = run(clear_kernel, Z1, (size_t)C * 2 * TILE);
+    for (size_t k = 0; k < y.size(); k++) {
+        const size_t tokens = k / (2 * TILE) + 1;
+        const bool last = k / TILE % 2 == 1, past = last && k % C >= tokens;
+        const float want = past ? 0.0f : Z1[k % TILE];
+        CHECK(std::memcmp(&y[k], &want, sizeof want) == 0);
     }
 }
 
@@ -460,50 +496,52 @@ template <int CS, class Part> static void test_exchange(float (*round)(float))
         }
 }
 
-/* ---------------------------------------------------------------------------------------------- piece */
+/* ---------------------------------------------------------------------------------------------- quad */
 
-/* in: 16 rows of 64; out: the same through accumulators' layout and an fp32 tile, through a bfloat16 tile, and the sums
- * over each warp's four rows. */
-static __global__ void piece_kernel(float *out, const float *in)
+/* in: 64 rows of 64; out: the same through accumulators, rows and a bfloat16 tile, the first row in every row, and the
+ * sums over each warp's two times eight rows. */
+static __global__ void quad_kernel(float *out, const float *in)
 {
-    __shared__ __align__(SWIZZLE_BYTES) float tile[TILE];
     __shared__ __align__(SWIZZLE_BYTES) __nv_bfloat16 rounded[TILE];
+    __shared__ float first_row[F];
     const Place at = place();
-    const Piece piece = piece_of_thread(at);
-    float d[TILE_REGISTERS / 2], x[PIECE];
-    for (int half = 0; half < 2; half++) {
-        for (int k = 0; k < TILE_REGISTERS / 2; k++) {
-            const int row = row_of(at, k), column = 32 * half + column_of(at, k);
-            d[k] = row < 16 ? in[row * 64 + column] : 0.0f;
-        }
-        store_accumulators(tile, d, 32 * half, at);
+    float d[TILE_REGISTERS], x[QUAD_SPAN];
+    if (at.thread < F)
+        first_row[at.thread] = in[at.thread];
+    __syncthreads();
+    for (int k = 0; k < TILE_REGISTERS; k++)
+        d[k] = in[row_of(at, k) * 64 + column_of(at, k)];
+    for (int r = 0; r < 2; r++) {
+        take_row(x, d, r);
+        store_quad(rounded, x, 16 * at.warp + 8 * r, at);
+        int column;
+        const float2 sums = sum_quad_rows(x, column, at);
+        out[2 * TILE + (2 * at.warp + r) * 64 + column] = sums.x;
+        out[2 * TILE + (2 * at.warp + r) * 64 + column + 1] = sums.y;
     }
     __syncthreads();
-    load_tile_piece(x, tile, piece);
-    store_tile_piece(rounded, x, piece);
-    for (int k = 0; k < PIECE; k++)
-        out[piece.row * 64 + (piece.column ^ k / 4 * 32) + k % 4] = x[k];
-    load_tile_piece(x, rounded, piece);
-    for (int k = 0; k < PIECE; k++)
-        out[1024 + piece.row * 64 + (piece.column ^ k / 4 * 32) + k % 4] = x[k];
-    load_tile_piece(x, tile, piece);
-    int column = piece.column;
-    const float2 sums = sum_piece_rows(x, column, at.lane);
-    out[2048 + at.warp * 64 + column] = sums.x;
-    out[2048 + at.warp * 64 + column + 1] = sums.y;
+    for (int r = 0; r < 2; r++) {
+        const int row = 16 * at.warp + 8 * r + at.group;
+        load_quad(x, rounded, row, at);
+        for (int k = 0; k < QUAD_SPAN; k++)
+            out[row * 64 + k / 2 * 8 + 2 * at.quad + k % 2] = x[k];
+    }
+    start_with_row(d, first_row, at);
+    for (int k = 0; k < TILE_REGISTERS; k++)
+        out[TILE + row_of(at, k) * 64 + column_of(at, k)] = d[k];
 }
 
-static void test_piece()
+static void test_quad()
 {
-    const std::vector<float> in = normal(1024, 1, 8), y = run(piece_kernel, in, 2048 + 4 * 64);
-    for (size_t k = 0; k < 1024; k++)
-        CHECK(y[k] == in[k] && y[1024 + k] == as_bf16(in[k]));
-    for (size_t warp = 0; warp < 4; warp++)
+    const std::vector<float> in = normal(TILE, 1, 8), y = run(quad_kernel, in, 2 * TILE + 8 * 64);
+    for (size_t k = 0; k < TILE; k++)
+        CHECK(y[k] == as_bf16(in[k]) && y[TILE + k] == in[k % 64]);
+    for (size_t rows = 0; rows < 8; rows++)
         for (size_t c = 0; c < 64; c++) {
             double sum = 0;
-            for (size_t r = 0; r < 4; r++)
-                sum += in[(4 * warp + r) * 64 + c];
-            CHECK(std::fabs(y[2048 + warp * 64 + c] - sum) < 1e-5);
+            for (size_t r = 0; r < 8; r++)
+                sum += in[(8 * rows + r) * 64 + c];
+            CHECK(std::fabs(y[2 * TILE + rows * 64 + c] - sum) < 1e-5);
         }
 }
 
@@ -511,6 +549,7 @@ int main()
 {
     need_hopper();
     test_gelu();
+    test_clear_past_end();
     test_curve();
     test_norm();
     test_hessian();
@@ -520,6 +559,6 @@ int main()
     test_exchange<4, __half>(as_f16);
     test_exchange<2, __nv_bfloat16>(as_bf16);
     test_exchange<4, __nv_bfloat16>(as_bf16);
-    test_piece();
+    test_quad();
     return report("rooms");
 }

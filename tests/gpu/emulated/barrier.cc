@@ -29,7 +29,13 @@ void named_barrier(int id, int threads, bool wait)
     if (barrier.arrived[(size_t)me.index])
         fault("arrives twice at named barrier %d, where %d of %d threads are", id, barrier.count, barrier.threads);
     barrier.arrived[(size_t)me.index] = true;
+    release_to(barrier.clock);
     if (++barrier.count == barrier.threads) {
+        for (const Thread *waiting : barrier.queue)
+            acquire_from(*waiting, barrier.clock);
+        if (wait)
+            acquire_from(me, barrier.clock);
+        barrier.clock.clear();
         barrier.count = 0;
         barrier.arrived.assign(barrier.arrived.size(), false);
         wake(barrier.queue);
@@ -70,6 +76,8 @@ static void advance(Mbarrier &barrier)
     if (barrier.pending == 0 && barrier.bytes == 0) {
         barrier.phase++;
         barrier.pending = barrier.arrivals;
+        join(barrier.past, barrier.clock);
+        barrier.clock.clear();
         wake(barrier.queue);
     }
 }
@@ -86,7 +94,7 @@ void mbarrier_init(const void *object, int arrivals)
         fault("mbarrier at %u for %d arrivals", offset, arrivals);
     const uint64_t word = SIGN + block.mbarriers.size();
     memcpy(block.shared + offset, &word, 8);
-    block.mbarriers.push_back({&block, offset, arrivals, arrivals, 0, 0, &me, {}});
+    block.mbarriers.push_back({&block, offset, arrivals, arrivals, 0, 0, &me, {}, {}, {}});
 }
 
 void mbarrier_init_fence()
@@ -106,6 +114,7 @@ static void arrive(Mbarrier &barrier, int bytes)
               (long long)barrier.bytes);
     barrier.bytes += bytes;
     barrier.pending--;
+    release_to(barrier.clock);
     advance(barrier);
 }
 
@@ -138,6 +147,7 @@ bool mbarrier_try_wait(const void *object, uint32_t parity)
     current().parity = parity;
     while (barrier.phase % 2 == parity)
         wait_in(barrier.queue, why_mbarrier, &barrier);
+    acquire_from(current(), barrier.past);
     return true;
 }
 
@@ -157,9 +167,12 @@ void cluster_arrive()
         fault("arrives twice at the barrier of the cluster");
     me.arrived = true;
     me.cluster_phase = c.phase;
+    release_to(c.clock);
     if (++c.arrived == c.threads) {
         c.arrived = 0;
         c.phase++;
+        join(c.past, c.clock);
+        c.clock.clear();
         wake(c.queue);
     }
 }
@@ -172,6 +185,7 @@ void cluster_wait()
         fault("waits at the barrier of the cluster without having arrived");
     while (c.phase == me.cluster_phase)
         wait_in(c.queue, why_cluster, nullptr);
+    acquire_from(me, c.past);
     me.arrived = false;
 }
 

@@ -36,6 +36,8 @@ extern "C" __attribute__((visibility("default"))) const ttt_candidate *ttt_candi
     static ttt_candidate candidate = ttt_candidate_gpu_bf16;
     candidate.forward = forward_in_next_order;
     candidate.backward = backward_in_next_order;
-    emulated::clusters_of_4 = 2; /* so that small cases see clusters of 2, too: from three sequences on */
+    /* So that small cases see all kernels: three sequences go in clusters of 2, more in a block each (forward). */
+    emulated::clusters_of_4 = 2;
+    emulated::clusters_of_2 = 3;
     return abi == TTT_CANDIDATE_ABI && !args[0] ? &candidate : nullptr;
 }

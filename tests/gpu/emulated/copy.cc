@@ -86,6 +86,7 @@ void store_shared(uint32_t to, const void *v, int bytes)
         fault("a store of %d bytes to %#x", bytes, to);
     memcpy(at_address(to, (size_t)bytes, "a store"), v, (size_t)bytes);
     Thread &me = current();
+    stored(*me.block, to - SHARED_BASE, (size_t)bytes);
     me.block->marks[(to - SHARED_BASE) / 16] = {++me.block->cluster->time, &me};
 }
 
@@ -125,6 +126,8 @@ void store_async(uint32_t to, const void *v, int bytes, uint32_t barrier)
     flight.offset = to % WINDOW - SHARED_BASE;
     memset(at_address(to, (size_t)bytes, "an asynchronous store"), POISON, (size_t)bytes);
     memcpy(flight.data, v, (size_t)bytes);
+    stored(block, flight.offset, (size_t)bytes);
+    release_to(flight.clock);
     flight.bytes = bytes;
     flight.barrier = &remote_mbarrier(block, barrier % WINDOW - SHARED_BASE);
     block.cluster->flights.push_back(flight);
@@ -138,6 +141,7 @@ static void depart(Flight &flight, void *to, const void *barrier)
     flight.to = current().block;
     flight.offset = offset_of(to);
     flight.barrier = &remote_mbarrier(*flight.to, offset_of(barrier));
+    stored(*flight.to, flight.offset, (size_t)flight.bytes);
     memset(at_address(SHARED_BASE + flight.offset, (size_t)flight.bytes, "a copy"), POISON, (size_t)flight.bytes);
     flight.to->cluster->flights.push_back(flight);
 }
@@ -272,9 +276,12 @@ void land(const Flight &flight)
     else
         memcpy(flight.to->shared + flight.offset, flight.kind == Flight::BULK ? flight.from : flight.data,
                (size_t)flight.bytes);
+    forget_accesses(*flight.to, flight.offset, (size_t)flight.bytes);
     for (int k = 0; k < flight.bytes; k += 16)
         flight.to->marks[(flight.offset + (uint32_t)k) / 16] = Mark();
-    complete_bytes(mbarrier_at(*flight.to, flight.barrier->offset), flight.bytes);
+    Mbarrier &barrier = mbarrier_at(*flight.to, flight.barrier->offset);
+    join(barrier.clock, flight.clock);
+    complete_bytes(barrier, flight.bytes);
 }
 
 } // namespace emulated

@@ -54,8 +54,8 @@ extern __thread Seen *self;
  * all.  At the start the environment's TTT_EMULATED_SCHEDULE, or 1. */
 extern unsigned schedule;
 
-/* How many clusters of 4 blocks the device runs at once: 24, as an H200. */
-extern int clusters_of_4;
+/* How many clusters of so many blocks the device runs at once: 24 and 66, as an H200. */
+extern int clusters_of_4, clusters_of_2;
 
 /* The first statement of every kernel, put there by the translation. */
 void kernel_begins(unsigned x, unsigned y = 1, unsigned z = 1);

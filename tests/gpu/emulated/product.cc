@@ -52,6 +52,7 @@ static void read_operand(uint16_t (&x)[ROWS][LENGTH], bool by_k, uint64_t descri
             const uint32_t address = layout.address((uint32_t)(first + row), (uint32_t)k);
             uint16_t chunk[8];
             memcpy(chunk, at_address(address, 16, "an operand of a product"), 16);
+            loaded_by_product(*current().block, address - SHARED_BASE, 16);
             if (fenced)
                 need_proxy_fence(address - SHARED_BASE, "a product");
             for (int e = 0; e < 8; e++)
@@ -213,6 +214,7 @@ void wgmma_wait(int pending)
     if (warp.groups.size() > (size_t)pending)
         while (warp.first_product < warp.groups[warp.groups.size() - (size_t)pending - 1])
             complete_first(warp);
+    products_waited_for(warp);
 }
 
 void settle(const float *d)

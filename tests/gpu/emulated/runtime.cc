@@ -117,12 +117,12 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int)
     return cudaSuccess;
 }
 
-int emulated::clusters_of_4 = 24;
+int emulated::clusters_of_4 = 24, emulated::clusters_of_2 = 66;
 
 int emulated::resident_clusters(const cudaLaunchConfig_t &config)
 {
     const unsigned size = config.numAttrs ? config.attrs[0].val.clusterDim.x : 1;
-    return size == 4 ? clusters_of_4 : (int)(132 / size);
+    return size == 4 ? clusters_of_4 : size == 2 ? clusters_of_2 : (int)(132 / size);
 }
 
 cudaError_t emulated::check_shared(size_t bytes)

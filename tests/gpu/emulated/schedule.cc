@@ -352,9 +352,11 @@ static bool run_cluster(const std::function<void()> &kernel, dim3 grid, dim3 thr
         for (int k = 0; k < per_block; k++) {
             Thread &thread = m.fibers[rank * (unsigned)per_block + (unsigned)k];
             place_thread(thread, c.blocks[rank], k, number * size + rank, grid, threads);
+            thread.number = rank * (unsigned)per_block + (unsigned)k;
             make_ready(&thread);
         }
     }
+    begin_clocks(c);
     if (_setjmp(m.home) == 0) {
         Thread *first = next_ready();
         self = first;

@@ -2,6 +2,7 @@
  *
  * Small cases of the forward pass on the emulated device: as near to the truth as the contract is, and bit for bit the
  * same in whatever order threads run and copies land.
+ * Usage: small [ORDERS]; 4 by default (what looks for races needs one).
  */
 #include "../cases.h"
 #include "../check.h"
@@ -37,8 +38,9 @@ static void check_accuracy(const Case &c, const DeviceCase &d, int cluster_size)
     }
 }
 
-int main()
+int main(int argc, char **argv)
 {
+    const unsigned orders = argc > 1 ? (unsigned)atoi(argv[1]) : 4;
     const struct {
         int64_t heads, seq_len, group;
         double eps;
@@ -52,7 +54,7 @@ int main()
             const Case c(1, row.heads, row.seq_len, row.group, row.eps, row.distribution, 11);
             DeviceCase d(c);
             std::vector<Bytes> first;
-            for (unsigned schedule = 0; schedule < 4; schedule++) {
+            for (unsigned schedule = 0; schedule < orders; schedule++) {
                 emulated::schedule = schedule;
                 d.poison();
                 CHECK(d.run(cluster_size) == TTT_OK && cudaDeviceSynchronize() == cudaSuccess);

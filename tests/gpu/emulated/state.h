@@ -37,6 +37,7 @@ struct Thread : Seen {
     Block *block;
     Warp *warp;
     int index, lane; /* in the block, in the warp */
+    size_t number;   /* in the cluster */
     bool finished;
 
     Reason reason; /* of waiting; NULL: can run */
@@ -55,6 +56,9 @@ struct Thread : Seen {
 };
 
 typedef std::vector<Thread *> Queue;
+
+/* Times of each thread of the cluster, as far as somebody knows: by Thread::number; then of each warp's products. */
+typedef std::vector<uint32_t> Clock;
 
 /* A product in flight, one warp's 16 rows of it, and its accumulators. */
 struct Accumulators {
@@ -79,6 +83,9 @@ struct Warp {
     uint32_t exchange[2][WARP], address[WARP];
     uint32_t matrix[WARP][4];
     unsigned turn[WARP];
+    Clock clock;
+    size_t number; /* of its products' clock */
+    uint32_t time; /* of them */
 
     std::deque<Product> products;
     size_t first_product; /* number of products[0] */
@@ -91,6 +98,7 @@ struct NamedBarrier {
     std::vector<bool> arrived;
     int count;
     Queue queue;
+    Clock clock;
 };
 
 struct Mbarrier {
@@ -101,12 +109,25 @@ struct Mbarrier {
     uint64_t phase;
     const Thread *unfenced; /* who initialised it and has not fenced that */
     Queue queue;
+    Clock clock, past; /* of this phase's arrivals, of those before */
 };
 
 /* The last store of the matrix or plain kind to 16 bytes of shared memory. */
 struct Mark {
     uint64_t time; /* 0: none that the asynchronous proxy does not know of */
     const Thread *writer;
+};
+
+/* By whom, and when by his own time. */
+struct Access {
+    const Thread *thread;
+    size_t number;
+    uint32_t time;
+};
+/* The last store to two bytes of shared memory, and loads since. */
+struct Accesses {
+    Access store;
+    std::vector<Access> loads;
 };
 
 /* A copy to global memory, which has not read yet. */
@@ -124,6 +145,7 @@ struct Block {
     std::unique_ptr<unsigned char[]> memory;
     unsigned char *shared; /* aligned to 1024 bytes */
     std::vector<Mark> marks;
+    std::vector<Accesses> accesses; /* by half-word, where races are looked for */
     std::vector<Warp> warps;
     std::vector<Thread *> threads;
     NamedBarrier named[16];
@@ -142,6 +164,7 @@ struct Flight {
     const void *from;
     uint64_t map[16];
     int at[3];
+    Clock clock; /* what a store's sender knew */
 };
 
 struct Variable {
@@ -158,6 +181,8 @@ struct Cluster {
     int threads, running, arrived; /* arrived: at the cluster's barrier */
     uint64_t phase, time;
     Queue queue;
+    std::vector<Clock> clocks;
+    Clock clock, past; /* as a mbarrier's */
 };
 
 /* The running thread, as the machine sees it. */
@@ -185,6 +210,18 @@ unsigned char *at_address(uint32_t address, size_t bytes, const char *what);
 void land(const Flight &flight);
 void need_proxy_fence(uint32_t offset, const char *what);
 void need_no_outgoing();
+
+/* Races (races.cc): two accesses to the same bytes, one of them a store, that no barrier orders. */
+extern bool looking_for_races;
+void begin_clocks(Cluster &c);
+void release_to(Clock &clock);
+void acquire_from(const Thread &thread, const Clock &clock);
+void join(Clock &to, const Clock &from);
+void loaded(Block &block, uint32_t offset, size_t bytes);
+void stored(Block &block, uint32_t offset, size_t bytes);
+void loaded_by_product(Block &block, uint32_t offset, size_t bytes);
+void products_waited_for(Warp &warp);
+void forget_accesses(Block &block, uint32_t offset, size_t bytes);
 
 Mbarrier &mbarrier_at(Block &block, uint32_t offset);
 void complete_bytes(Mbarrier &barrier, int64_t bytes);

@@ -56,7 +56,14 @@ uint32_t shuffle(unsigned mask, uint32_t value, int lane)
 void sync_warp(unsigned mask)
 {
     need_all(mask, "__syncwarp");
-    gather("__syncwarp");
+    Warp &warp = *current().warp;
+    release_to(warp.clock);
+    if (!gather("__syncwarp"))
+        return;
+    for (const Thread *thread : warp.block->threads)
+        if (thread->warp == &warp)
+            acquire_from(*thread, warp.clock);
+    warp.clock.clear();
 }
 
 /* The last lane writes for all: lane l gave the address of row l % 8 of matrix l / 8, and holds elements 2 (l % 4) and

@@ -14,14 +14,9 @@
 namespace ttt_gpu
 {
 
-TTT_DEVICE int thread_now()
-{
-    return (int)emulated::shuffle(0xffffffffu, (uint32_t)threadIdx.x, (int)(threadIdx.x % 32));
-}
-
 TTT_DEVICE int thread_by_warp()
 {
-    return thread_now();
+    return (int)emulated::shuffle(0xffffffffu, (uint32_t)threadIdx.x, (int)(threadIdx.x % 32));
 }
 
 TTT_DEVICE uint32_t shared_address(const void *object)
